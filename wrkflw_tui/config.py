@@ -1,0 +1,72 @@
+"""Where things are: the folder of automations and the file of the record.
+
+What is given on the command line comes first, then the environment, then the configuration file,
+then the default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from wrkflw_tui.engine.errors import WrkflwError
+
+FOLDER_VARIABLE = "WRKFLW_FOLDER"
+DATABASE_VARIABLE = "WRKFLW_DATABASE"
+
+
+class ConfigError(WrkflwError):
+    """The configuration cannot be read; says which file and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The places that everything else is told."""
+
+    folder: Path
+    """Holds the automations, one Python file each."""
+    database: Path
+    """The SQLite file with every run and schedule."""
+
+
+def load_config(folder: str | None = None, database: str | None = None) -> Config:
+    """Find the folder and the file. Raises `ConfigError` for a configuration file that is broken."""
+    settings = _read_file(config_file())
+    chosen = folder or os.environ.get(FOLDER_VARIABLE) or settings.get("folder")
+    where = _absolute(chosen) if chosen else _default_folder()
+    file = database or os.environ.get(DATABASE_VARIABLE) or settings.get("database")
+    return Config(where, _absolute(file) if file else where / ".wrkflw" / "wrkflw.db")
+
+
+def config_file() -> Path:
+    """Return the path of the configuration file, whether it is there or not."""
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return _absolute(home) / "wrkflw-tui" / "config.toml"
+
+
+def _default_folder() -> Path:
+    here = Path.cwd() / "automations"
+    return here if here.is_dir() else Path.home() / "automations"
+
+
+def _absolute(path: str) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    known = {"folder", "database"}
+    for name, value in content.items():
+        if name not in known:
+            raise ConfigError(f"{path}: {name!r} is no setting; known are folder and database")
+        if not isinstance(value, str):
+            raise ConfigError(f"{path}: {name} must be a text, not {value!r}")
+    return {name: str(value) for name, value in content.items()}

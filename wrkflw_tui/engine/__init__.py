@@ -1,0 +1,1 @@
+"""Definitions and the walk over a run's record. Knows no SQL, no screen, no folder, no cron."""

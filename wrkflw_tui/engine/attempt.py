@@ -1,0 +1,101 @@
+"""One attempt of a step: the call itself, its timeout, and how it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+from wrkflw_tui.engine.errors import StepTimeout
+from wrkflw_tui.engine.threads import call_on_thread
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Awaitable
+
+    from wrkflw_tui.engine.clock import Clock
+    from wrkflw_tui.engine.step import Step
+
+GRACE = timedelta(seconds=2)
+"""How long a step that was told to stop may take to do so before it is left behind."""
+
+
+class AttemptFailed(Exception):
+    """The step's function raised, or its time was up."""
+
+    def __init__(self, original: BaseException, *, left_behind: bool = False) -> None:
+        super().__init__(original)
+        self.original = original
+        self.left_behind = left_behind
+        """Whether the call is still going on: it did not stop when told to."""
+
+
+async def attempt(
+    step: Step[object, object],
+    arguments: tuple[object, ...],
+    cancelled: threading.Event,
+    clock: Clock,
+) -> object:
+    """Call the step's function and return what it returns. Raises `AttemptFailed`.
+
+    `cancelled` is set when the step should stop: its time is up, or the caller is cancelled.
+    """
+    try:
+        if step.timeout is None:
+            return await _call(step, arguments)
+        return await _call_in_time(step, arguments, step.timeout, cancelled, clock)
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise
+
+
+async def _call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
+    try:
+        if step.is_async:
+            return await cast("Awaitable[object]", step.function(*arguments))
+        return await call_on_thread(step.function, *arguments)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise AttemptFailed(error) from error  # the step's own doing: nobody cancelled it
+    except (Exception, SystemExit) as error:
+        # sys.exit() in a step ends the step, not the process that walks the run.
+        raise AttemptFailed(error) from error
+
+
+async def _call_in_time(
+    step: Step[object, object],
+    arguments: tuple[object, ...],
+    timeout: timedelta,
+    cancelled: threading.Event,
+    clock: Clock,
+) -> object:
+    call = asyncio.create_task(_call(step, arguments))
+    timer = asyncio.create_task(clock.sleep(timeout))
+    try:
+        await asyncio.wait({call, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if call.done():
+            return call.result()
+        cancelled.set()
+        left_behind = await _stop(step, call)
+    except asyncio.CancelledError:
+        call.cancel()
+        raise
+    finally:
+        timer.cancel()
+    late = StepTimeout(f"{step.id} took longer than its timeout of {timeout.total_seconds():g} s")
+    raise AttemptFailed(late, left_behind=left_behind)
+
+
+async def _stop(step: Step[object, object], call: asyncio.Task[object]) -> bool:
+    """Tell a call to stop; return whether it goes on all the same."""
+    if step.is_async:
+        call.cancel()
+    await asyncio.wait({call}, timeout=GRACE.total_seconds())
+    if call.done():
+        if not call.cancelled():
+            call.exception()  # looked at, so that the loop does not report it as lost
+        return False
+    call.cancel()
+    return True

@@ -1,0 +1,97 @@
+"""What a step may ask for as its second parameter."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Never, Protocol, TypeVar
+
+from wrkflw_tui.engine.errors import StepNotRun, WrkflwError, printable
+from wrkflw_tui.engine.models import Progress
+from wrkflw_tui.engine.schema import Schema
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from wrkflw_tui.engine.runnable import Runnable
+
+T = TypeVar("T")
+O = TypeVar("O")  # noqa: E741
+
+current_step: ContextVar[str] = ContextVar("wrkflw_current_step", default="")
+"""The path of the step at work here: what is printed belongs to it."""
+
+logger = logging.getLogger("wrkflw_tui.step")
+
+
+class StepCancelled(WrkflwError):
+    """Raised in a step by `raise_if_cancelled` once its run is being stopped."""
+
+
+class Scope(Protocol):
+    """What a context reads of the walk around its step."""
+
+    def recorded_output(self, scope: str, step_id: str) -> str | None:
+        """Return the JSON output of the step as seen from inside `scope`, looking outward."""
+        ...
+
+    def init_data(self, scope: str) -> str:
+        """Return the JSON input of the innermost workflow around `scope`."""
+        ...
+
+    def report(self, path: str, progress: Progress) -> None:
+        """Put a step's progress on record. Called from any thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """Where a step is, and what it may read and report."""
+
+    run_id: str
+    workflow_id: str
+    step_id: str
+    path: str
+    """The ids from the workflow down to this step, joined by `/`."""
+    attempt: int
+    """Counts every entry of the function in this run, from 1."""
+    _walk: Scope = field(repr=False)
+    _scope: str = field(repr=False)
+    _cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this step in this run: give it to the outside world."""
+        return f"{self.run_id}/{self.path}"
+
+    @property
+    def log(self) -> logging.Logger:
+        """A standard logger; what it says is kept with the step."""
+        return logger
+
+    def get_step_result(self, step: Runnable[Never, O]) -> O:
+        """Return that step's output. Raises `StepNotRun` where it has none."""
+        text = self._walk.recorded_output(self._scope, step.id)
+        if text is None:
+            raise StepNotRun(f"step {step.id!r} has no result in run {self.run_id} yet")
+        return step.output_schema.load(text)
+
+    def get_init_data(self, schema: type[T] | TypeAdapter[T]) -> T:
+        """Return the innermost workflow's input, read as `schema`."""
+        return Schema[T](schema).load(self._walk.init_data(self._scope))
+
+    def report_progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Say how far the step is; shown live as a bar."""
+        self._walk.report(self.path, Progress(done, total, printable(message)))
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the run is being stopped or the step's time is up."""
+        return self._cancelled.is_set()
+
+    def raise_if_cancelled(self) -> None:
+        """End the step here if its run is being stopped: for long synchronous code."""
+        if self._cancelled.is_set():
+            raise StepCancelled(f"{self.path} was asked to stop")

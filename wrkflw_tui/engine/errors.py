@@ -1,0 +1,117 @@
+"""Every error that the engine raises on purpose. Standard library only."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from wrkflw_tui.engine.models import ErrorInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class WrkflwError(Exception):
+    """Base of every error of this package."""
+
+
+class DefinitionError(WrkflwError):
+    """A step or workflow is defined in a way that cannot run."""
+
+
+class InvalidInput(WrkflwError, ValueError):
+    """A workflow's input does not fit its schema. Nothing was put on record."""
+
+
+class RunNotFound(WrkflwError, LookupError):
+    """No run of that id is on record."""
+
+
+class RunAlreadyStarted(WrkflwError):
+    """A run of that id is on record already."""
+
+
+class RunAlreadyClaimed(WrkflwError):
+    """Another process is walking this run."""
+
+
+class RunEnded(WrkflwError):
+    """The run has ended; what was asked is not possible any more."""
+
+
+class StepNotRun(WrkflwError, LookupError):
+    """The step has no result in this run."""
+
+
+class StepTimeout(WrkflwError):
+    """A step took longer than its timeout."""
+
+
+class StepCrashed(WrkflwError):
+    """The process died during this step, three times in a row."""
+
+
+class GiveUp(WrkflwError):
+    """Raised by a step to fail for good: it is never retried."""
+
+
+class WorkflowFailed(WrkflwError):
+    """A run failed. Its cause is the exception that the step raised."""
+
+    def __init__(self, run_id: str, path: str, error: ErrorInfo) -> None:
+        super().__init__(f"{path or 'the workflow'} failed with {error}")
+        self.run_id = run_id
+        self.path = path
+        """The path of the step that failed; empty for the workflow itself."""
+        self.error = error
+        """The failure as recorded."""
+
+
+class WorkflowCancelled(WrkflwError):
+    """A run was cancelled."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id} was cancelled")
+        self.run_id = run_id
+
+
+class StorageError(WrkflwError):
+    """The record cannot be read or written; says which file and why."""
+
+
+def printable(text: str) -> str:
+    """Return `text` with lone surrogates escaped, so that it can be stored as UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def describe_error(error: BaseException) -> ErrorInfo:
+    """Describe an exception for the record: type, message, causes and traceback text."""
+    return _describe(error, seen=set())
+
+
+def _describe(error: BaseException, seen: set[int]) -> ErrorInfo:
+    seen.add(id(error))
+    cause = error.__cause__
+    if cause is None and not error.__suppress_context__:
+        cause = error.__context__
+    known = cause is None or id(cause) in seen
+    return ErrorInfo(
+        type=type(error).__name__,
+        message=printable(_message(error)),
+        traceback=printable(_own_traceback(error)),
+        cause=None if known or cause is None else _describe(cause, seen),
+    )
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:
+        # An author's __str__ may itself raise; the failure must be recorded all the same.
+        return f"<no message: __str__ raised {type(broken).__name__}>"
+
+
+def _own_traceback(error: BaseException) -> str:
+    frames: Sequence[traceback.FrameSummary] = traceback.extract_tb(error.__traceback__)
+    lines = traceback.StackSummary.from_list(list(frames)).format()
+    return "".join(lines)

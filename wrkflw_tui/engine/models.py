@@ -1,0 +1,220 @@
+"""What is recorded of a run, as frozen values. Standard library only: screens import it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RunStatus: TypeAlias = Literal[
+    "queued", "running", "sleeping", "suspended", "success", "failed", "cancelled"
+]
+"""Where a run stands. The last three are final."""
+
+StepStatus: TypeAlias = Literal["running", "success", "failed", "crashed", "interrupted"]
+"""Where one attempt of a step stands.
+
+`crashed`: its process died. `interrupted`: the run was stopped around it (a cancel, a hand-over).
+"""
+
+NodeKind: TypeAlias = Literal["step", "map", "workflow"]
+
+ENDED: frozenset[RunStatus] = frozenset({"success", "failed", "cancelled"})
+ACTIVE: frozenset[RunStatus] = frozenset({"queued", "running"})
+
+JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | Mapping[str, JsonValue]"
+
+
+def parse_json(text: str | None) -> JsonValue:
+    """Read a recorded JSON text; nothing recorded reads as `None`."""
+    return None if text is None else cast("JsonValue", json.loads(text))
+
+
+def from_micros(micros: int) -> datetime:
+    """Turn recorded microseconds since the epoch into an aware UTC datetime."""
+    seconds, rest = divmod(micros, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+def to_micros(instant: datetime) -> int:
+    """Turn an aware datetime into the microseconds since the epoch that are recorded."""
+    return round(instant.timestamp() * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """An exception as it is kept on record."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    cause: ErrorInfo | None = None
+    path: str = ""
+    """Of a run's error: the path of the step that failed."""
+
+    def to_json(self) -> str:
+        """Write it as the JSON object that is recorded."""
+        return json.dumps(self._as_dict(), ensure_ascii=False)
+
+    def _as_dict(self) -> dict[str, object]:
+        cause = None if self.cause is None else self.cause._as_dict()
+        return {
+            "type": self.type,
+            "message": self.message,
+            "traceback": self.traceback,
+            "cause": cause,
+            "path": self.path,
+        }
+
+    @classmethod
+    def from_json(cls, text: str) -> ErrorInfo:
+        """Read a recorded error."""
+        return cls._from_dict(cast("dict[str, object]", json.loads(text)))
+
+    @classmethod
+    def _from_dict(cls, data: dict[str, object]) -> ErrorInfo:
+        cause = data.get("cause")
+        return cls(
+            type=str(data["type"]),
+            message=str(data["message"]),
+            traceback=str(data.get("traceback", "")),
+            cause=None if cause is None else cls._from_dict(cast("dict[str, object]", cause)),
+            path=str(data.get("path", "")),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message}" if self.message else self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a step says that it is, in units of its own."""
+
+    done: float
+    total: float | None = None
+    message: str = ""
+
+    @property
+    def fraction(self) -> float | None:
+        """The share done, from 0 to 1, or `None` where no total is known."""
+        if not self.total or self.total < 0:
+            return None
+        return min(1.0, max(0.0, self.done / self.total))
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One attempt of one step, as recorded."""
+
+    path: str
+    step_id: str
+    kind: NodeKind
+    status: StepStatus
+    attempt: int
+    """Counts every entry of the function, from 1."""
+    order: int
+    """Counts the starts within the run, from 1."""
+    started_at: datetime
+    finished_at: datetime | None = None
+    error: ErrorInfo | None = None
+    progress: Progress | None = None
+    input_json: str | None = field(default=None, repr=False)
+    output_json: str | None = field(default=None, repr=False)
+
+    @property
+    def input(self) -> JsonValue:
+        """The value that was in hand when it started, as plain JSON data."""
+        return parse_json(self.input_json)
+
+    @property
+    def output(self) -> JsonValue:
+        """What it returned, as plain JSON data; `None` while there is nothing."""
+        return parse_json(self.output_json)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run without its steps: what a list shows."""
+
+    run_id: str
+    workflow_id: str
+    status: RunStatus
+    trigger: str
+    execution_path: tuple[str, ...]
+    """The paths of the steps that are at work now."""
+    steps_done: int
+    steps_total: int
+    """Leaves of the definition; 0 where the definition is not on record."""
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: ErrorInfo | None
+    cancel_requested: bool
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowSnapshot:
+    """A run as the record has it at one moment."""
+
+    run: RunSummary
+    step_results: Mapping[str, StepResult]
+    """The latest attempt at each path, in the order of starts."""
+    all_attempts: tuple[StepResult, ...] = field(repr=False)
+    graph_json: str | None = field(default=None, repr=False)
+    input_json: str | None = field(default=None, repr=False)
+    result_json: str | None = field(default=None, repr=False)
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.run.run_id
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of the workflow that it runs."""
+        return self.run.workflow_id
+
+    @property
+    def status(self) -> RunStatus:
+        """Where the run stands."""
+        return self.run.status
+
+    @property
+    def execution_path(self) -> tuple[str, ...]:
+        """The paths of the steps that are at work now."""
+        return self.run.execution_path
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """Why the run failed."""
+        return self.run.error
+
+    @property
+    def created_at(self) -> datetime:
+        """When the run was put on record."""
+        return self.run.created_at
+
+    @property
+    def updated_at(self) -> datetime:
+        """When anything of it was last recorded."""
+        return self.run.updated_at
+
+    @property
+    def input_data(self) -> JsonValue:
+        """The run's input as plain JSON data."""
+        return parse_json(self.input_json)
+
+    @property
+    def result(self) -> JsonValue:
+        """The run's output as plain JSON data; `None` until it succeeded."""
+        return parse_json(self.result_json)
+
+    def attempts(self, path: str) -> list[StepResult]:
+        """Return every attempt at `path`, oldest first."""
+        return [attempt for attempt in self.all_attempts if attempt.path == path]

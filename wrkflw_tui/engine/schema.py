@@ -1,0 +1,143 @@
+"""A schema of an author's values: validates, writes as JSON, and reads back an equal value."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
+from functools import cached_property
+from typing import Generic, TypeVar, cast
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from wrkflw_tui.engine.errors import DefinitionError, WrkflwError
+
+T = TypeVar("T")
+
+
+class UnstorableValue(WrkflwError, ValueError):
+    """A value that could not be read back from the record as it is."""
+
+
+class Schema(Generic[T]):
+    """What Pydantic knows of one type, built once and when first needed."""
+
+    def __init__(self, source: object) -> None:
+        self.source = source
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[T]:
+        if isinstance(self.source, TypeAdapter):
+            return cast("TypeAdapter[T]", self.source)
+        try:
+            return TypeAdapter(cast("type[T]", self.source))
+        except Exception as error:
+            raise DefinitionError(
+                f"{name_of(self.source)} is no type that Pydantic can validate: {error}"
+            ) from error
+
+    def build(self) -> None:
+        """Build the adapter now, so that a schema that cannot work fails where it is defined."""
+        _ = self._adapter
+
+    def validate(self, value: object) -> T:
+        """Return `value` as this type. Raises Pydantic's `ValidationError`."""
+        # from_attributes: a model with more fields passes where fewer are asked for.
+        return self._adapter.validate_python(value, from_attributes=True)
+
+    def load(self, text: str) -> T:
+        """Read a recorded JSON text. Raises Pydantic's `ValidationError`."""
+        return self._adapter.validate_json(text)
+
+    def store(self, value: object) -> tuple[str, T]:
+        """Return the JSON to record for `value`, and the value as it will be read back.
+
+        Raises `ValidationError` where `value` is not of this type, and `UnstorableValue` where
+        what is read back would not equal it.
+        """
+        valid = self._adapter.validate_python(value)
+        try:
+            text = self._adapter.dump_json(valid, warnings="error").decode()
+        except PydanticSerializationError as error:
+            raise UnstorableValue(
+                f"{name_of(self.source)} cannot be written as JSON: {error}"
+            ) from error
+        try:
+            back = self._adapter.validate_json(text)
+        except ValidationError:
+            return self._store_constants(valid)
+        if back == valid or reads_back(valid, back):
+            return text, back
+        return self._store_constants(valid)
+
+    def _store_constants(self, valid: T) -> tuple[str, T]:
+        """Store what Pydantic's own JSON would lose: NaN and the infinities, which it writes as null."""
+        text = json.dumps(self._adapter.dump_python(valid, mode="json"), ensure_ascii=False)
+        try:
+            back = self._adapter.validate_json(text)
+        except ValidationError as error:
+            raise UnstorableValue(
+                f"a value of {name_of(self.source)} cannot be read back from the record: {error}"
+            ) from error
+        if not (back == valid or reads_back(valid, back)):
+            raise UnstorableValue(
+                f"a value of {name_of(self.source)} would read back differently: "
+                f"{_short(valid)} became {_short(back)}"
+            )
+        return text, back
+
+    def json_schema(self) -> dict[str, object]:
+        """Return the JSON Schema of what this type accepts."""
+        return cast("dict[str, object]", self._adapter.json_schema(mode="validation"))
+
+    def __str__(self) -> str:
+        return name_of(self.source)
+
+
+def name_of(source: object) -> str:
+    """Name a schema for a person: the class's name, or the type as it is written."""
+    if isinstance(source, TypeAdapter):
+        return name_of(cast("object", source._type))  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType] - the only way to what the author wrote
+    if source is None or source is type(None):
+        return "None"
+    if isinstance(source, type) and not hasattr(source, "__args__"):
+        return source.__name__
+    return str(source).replace("typing.", "")
+
+
+def reads_back(value: object, back: object) -> bool:
+    """Tell whether `back` is `value`, narrowed at most to the fields of its declared type."""
+    if isinstance(back, BaseModel):
+        if not isinstance(value, type(back)):
+            return False
+        names = type(back).model_fields
+        return all(reads_back(getattr(value, name), getattr(back, name)) for name in names)
+    if is_dataclass(back) and not isinstance(back, type):
+        if not isinstance(value, type(back)):
+            return False
+        return all(reads_back(getattr(value, f.name), getattr(back, f.name)) for f in fields(back))
+    return _same_container(value, back)
+
+
+def _same_container(value: object, back: object) -> bool:
+    if isinstance(back, float) and isinstance(value, float):
+        return value == back or (math.isnan(value) and math.isnan(back))
+    if isinstance(back, str | bytes | bytearray):
+        return type(value) is type(back) and value == back
+    if isinstance(back, Mapping) and isinstance(value, Mapping):
+        ours = cast("Mapping[object, object]", value)
+        theirs = cast("Mapping[object, object]", back)
+        return ours.keys() == theirs.keys() and all(reads_back(ours[k], theirs[k]) for k in theirs)
+    if isinstance(back, Set) and isinstance(value, Set):
+        return value == back
+    if isinstance(back, Sequence) and isinstance(value, Sequence):
+        pairs = zip(cast("Sequence[object]", value), cast("Sequence[object]", back), strict=False)
+        return len(value) == len(back) and all(reads_back(a, b) for a, b in pairs)
+    return type(value) is type(back) and value == back
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -1,0 +1,313 @@
+"""The journal of one run in the file: what the walk puts, in one transaction a commit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from wrkflw_tui.engine.clock import micros_now
+from wrkflw_tui.engine.journal import Entry, Fenced
+from wrkflw_tui.engine.models import ENDED
+from wrkflw_tui.store.database import next_revision
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from wrkflw_tui.engine.models import NodeKind, Progress, RunStatus, StepStatus
+    from wrkflw_tui.store.database import Database
+
+Opening: TypeAlias = "Callable[[sqlite3.Connection, int], int]"
+"""Puts a new run on record in the journal's first transaction; returns its key."""
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two writes of how far the steps are."""
+SHOWN_PATHS = 20
+"""How many of the paths at work are kept on the run's own row."""
+
+_INSERT = (
+    "INSERT INTO wrkflw_step_results (run, n, path, step_id, kind, attempt, status, input, output,"
+    " error, progress, started_at, finished_at, revision)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE = (
+    "UPDATE wrkflw_step_results SET status = ?, output = ?, error = ?,"
+    " progress = coalesce(?, progress), finished_at = ?, revision = ? WHERE run = ? AND n = ?"
+)
+
+
+class _Row:
+    """A step's row that the next transaction inserts or updates."""
+
+    __slots__ = ("entry", "input", "is_new", "kind", "started_at", "step_id")
+
+    def __init__(
+        self, entry: Entry, step_id: str, kind: NodeKind, input: str | None, started_at: int
+    ) -> None:
+        self.entry = entry
+        self.step_id = step_id
+        self.kind = kind
+        self.input = input
+        self.started_at = started_at
+        self.is_new = True
+
+
+class SqliteJournal:
+    """A run's record in the file, under one claim."""
+
+    def __init__(
+        self,
+        database: Database,
+        run_id: str,
+        epoch: int,
+        *,
+        key: int | None = None,
+        opening: Opening | None = None,
+        entries: dict[str, Entry] | None = None,
+    ) -> None:
+        self._database = database
+        self._run_id = run_id
+        self._epoch = epoch
+        self._key = key
+        self._opening = opening
+        self._entries = entries if entries is not None else {}
+        self._order = max((entry.order for entry in self._entries.values()), default=0)
+        self._done = sum(1 for entry in self._entries.values() if entry.status == "success")
+        self._rows: dict[int, _Row] = {}
+        self._active: dict[str, _Row] = {}
+        self._progress: dict[int, Progress] = {}
+        self._progress_lock = threading.Lock()
+        self._ending: tuple[RunStatus, str | None, str | None] | None = None
+        self._round: asyncio.Future[None] | None = None
+        self._sent: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._run_id
+
+    @property
+    def is_on_record(self) -> bool:
+        """Whether anything of this run was ever committed."""
+        return self._key is not None
+
+    def find(self, path: str) -> Entry | None:
+        """Return the latest attempt at `path`, or `None` if it was never started."""
+        return self._entries.get(path)
+
+    def start(self, path: str, step_id: str, kind: NodeKind, input: str | None) -> Entry:
+        """Put the start of an attempt at `path`."""
+        before = self._entries.get(path)
+        self._order += 1
+        entry = Entry(path, self._order, 1, "running")
+        if before is not None:
+            entry.attempt = before.attempt + 1
+            entry.failures = before.failures
+            entry.crashes = before.crashes
+        self._entries[path] = entry
+        row = _Row(entry, step_id, kind, input, micros_now())
+        self._rows[entry.order] = row
+        self._active[path] = row
+        return entry
+
+    def end(
+        self,
+        entry: Entry,
+        status: StepStatus,
+        output: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Put the end of an attempt."""
+        entry.status = status
+        entry.output = output
+        entry.error = error
+        entry.finished_at = micros_now()
+        entry.crashes = 0
+        if status == "failed":
+            entry.failures += 1
+        row = self._active.pop(entry.path)
+        self._rows[entry.order] = row
+        if status == "success" and row.kind != "workflow":
+            self._done += 1
+
+    def progress(self, entry: Entry, progress: Progress) -> None:
+        """Put how far an attempt is; written a few times a second. Called from any thread."""
+        with self._progress_lock:
+            is_first = not self._progress
+            self._progress[entry.order] = progress
+        if is_first:
+            self._loop.call_soon_threadsafe(
+                self._loop.call_later, PROGRESS_INTERVAL, self._flush_progress
+            )
+
+    def finish(
+        self, status: RunStatus, result: str | None = None, error: str | None = None
+    ) -> None:
+        """Put the run's end."""
+        self._ending = (status, result, error)
+
+    async def commit(self) -> None:
+        """Return once all that was put is on disk. Raises `Fenced` and `StorageError`."""
+        if self._rows or self._ending is not None or self._opening is not None:
+            await asyncio.shield(self._next_round())
+        elif self._sent is not None:
+            await asyncio.shield(self._sent)
+
+    def _next_round(self) -> asyncio.Future[None]:
+        """Send at the end of this turn of the loop, with what the other arms put in it."""
+        if self._round is None:
+            self._round = self._loop.create_future()
+            self._loop.call_soon(self._send)
+        return self._round
+
+    def _flush_progress(self) -> None:
+        if self._progress and self._ending is None:
+            self._next_round().add_done_callback(_look_at)
+
+    def _send(self) -> None:
+        waiting, self._round = self._round, None
+        if waiting is None:
+            return
+        sent = self._database.submit(self._transaction())
+        self._sent = waiting
+
+        def settle(done: asyncio.Future[int]) -> None:
+            error = done.exception()
+            if error is None:
+                self._key = done.result()
+                self._opening = None
+            if waiting.done():
+                return
+            if error is None:
+                waiting.set_result(None)
+            else:
+                waiting.set_exception(error)
+                waiting.exception()  # a progress that nobody waits for must not be reported lost
+
+        sent.add_done_callback(settle)
+
+    def _transaction(self) -> Callable[[sqlite3.Connection], int]:
+        """Take all that was put; return the work that writes it."""
+        with self._progress_lock:
+            progress, self._progress = self._progress, {}
+        rows, self._rows = self._rows, {}
+        for order in progress:
+            row = next((r for r in self._active.values() if r.entry.order == order), None)
+            if row is not None:
+                rows.setdefault(order, row)
+        inserts = [_insert(row, progress.get(n)) for n, row in rows.items() if row.is_new]
+        updates = [_update(row, progress.get(n)) for n, row in rows.items() if not row.is_new]
+        for row in rows.values():
+            row.is_new = False
+        paths = [row.entry.path for row in self._active.values() if row.kind != "workflow"]
+        at_work = json.dumps(paths[:SHOWN_PATHS], ensure_ascii=False)
+        done, ending = self._done, self._ending
+        key, opening, epoch = self._key, self._opening, self._epoch
+
+        def work(connection: sqlite3.Connection) -> int:
+            revision = next_revision(connection)
+            mine = opening(connection, revision) if opening is not None else cast("int", key)
+            _fence(connection, mine, epoch, at_work, done, revision)
+            connection.executemany(_INSERT, [(mine, *values, revision) for values in inserts])
+            connection.executemany(_UPDATE, [(*values, revision, mine, n) for n, values in updates])
+            if ending is not None:
+                _finish(connection, mine, *ending)
+            return mine
+
+        return work
+
+
+def _insert(row: _Row, progress: Progress | None) -> tuple[object, ...]:
+    entry = row.entry
+    return (
+        entry.order,
+        entry.path,
+        row.step_id,
+        row.kind,
+        entry.attempt,
+        entry.status,
+        row.input,
+        entry.output,
+        entry.error,
+        _progress_json(progress),
+        row.started_at,
+        entry.finished_at,
+    )
+
+
+def _update(row: _Row, progress: Progress | None) -> tuple[int, tuple[object, ...]]:
+    entry = row.entry
+    values = (
+        entry.status,
+        entry.output,
+        entry.error,
+        _progress_json(progress),
+        entry.finished_at,
+    )
+    return entry.order, values
+
+
+def _progress_json(progress: Progress | None) -> str | None:
+    if progress is None:
+        return None
+    return json.dumps([progress.done, progress.total, progress.message], ensure_ascii=False)
+
+
+def _fence(
+    connection: sqlite3.Connection, key: int, epoch: int, at_work: str, done: int, revision: int
+) -> None:
+    changed = connection.execute(
+        "UPDATE wrkflw_workflow_runs SET execution_path = ?, steps_done = ?, updated_at = ?,"
+        " revision = ? WHERE id = ? AND epoch = ? AND status = 'running'",
+        (at_work, done, micros_now(), revision, key, epoch),
+    )
+    if changed.rowcount == 0:
+        raise Fenced("another claim on this run is newer")
+
+
+def _finish(
+    connection: sqlite3.Connection,
+    key: int,
+    status: RunStatus,
+    result: str | None,
+    error: str | None,
+) -> None:
+    connection.execute(
+        "UPDATE wrkflw_workflow_runs SET status = ?, result = ?, error = ?, owner = NULL,"
+        " execution_path = '[]', finished_at = ? WHERE id = ?",
+        (status, result, error, micros_now() if status in ENDED else None, key),
+    )
+
+
+def load_entries(
+    connection: sqlite3.Connection, key: int, budget_from: int = 0
+) -> dict[str, Entry]:
+    """Read the latest attempt at every path, with what came of those before it.
+
+    Failures and crashes up to the order `budget_from` are on record but no longer count.
+    """
+    entries: dict[str, Entry] = {}
+    rows = connection.execute(
+        "SELECT path, n, attempt, status, output, error, finished_at FROM wrkflw_step_results"
+        " WHERE run = ? ORDER BY n",
+        (key,),
+    )
+    for path, n, attempt, status, output, error, finished_at in rows:
+        before = entries.get(path)
+        entry = Entry(path, n, attempt, status, 0, 0, output, error, finished_at)
+        if before is not None:
+            entry.failures = before.failures
+        if n > budget_from:
+            entry.failures += status == "failed"
+            if status == "crashed":
+                entry.crashes = 1 + (before.crashes if before is not None else 0)
+        entries[path] = entry
+    return entries
+
+
+def _look_at(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()
