@@ -32,7 +32,7 @@ class Config:
 
 
 def load_config(folder: str | None = None, database: str | None = None) -> Config:
-    """Find the folder and the file. Raises `ConfigError` for a configuration file that is broken."""
+    """Find the folder and the file. Raises `ConfigError` for a broken configuration file."""
     settings = _read_file(config_file())
     chosen = folder or os.environ.get(FOLDER_VARIABLE) or settings.get("folder")
     where = _absolute(chosen) if chosen else _default_folder()

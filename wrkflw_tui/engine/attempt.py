@@ -67,12 +67,12 @@ async def _call(step: Step[object, object], arguments: tuple[object, ...]) -> ob
 async def _call_in_time(
     step: Step[object, object],
     arguments: tuple[object, ...],
-    timeout: timedelta,
+    limit: timedelta,
     cancelled: threading.Event,
     clock: Clock,
 ) -> object:
     call = asyncio.create_task(_call(step, arguments))
-    timer = asyncio.create_task(clock.sleep(timeout))
+    timer = asyncio.create_task(clock.sleep(limit))
     try:
         await asyncio.wait({call, timer}, return_when=asyncio.FIRST_COMPLETED)
         if call.done():
@@ -84,7 +84,7 @@ async def _call_in_time(
         raise
     finally:
         timer.cancel()
-    late = StepTimeout(f"{step.id} took longer than its timeout of {timeout.total_seconds():g} s")
+    late = StepTimeout(f"{step.id} took longer than its timeout of {limit.total_seconds():g} s")
     raise AttemptFailed(late, left_behind=left_behind)
 
 

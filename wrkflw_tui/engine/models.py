@@ -26,7 +26,7 @@ NodeKind: TypeAlias = Literal["step", "map", "workflow"]
 ENDED: frozenset[RunStatus] = frozenset({"success", "failed", "cancelled"})
 ACTIVE: frozenset[RunStatus] = frozenset({"queued", "running"})
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | Mapping[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | Mapping[str, JsonValue] | None"
 
 
 def parse_json(text: str | None) -> JsonValue:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from wrkflw_tui.engine.step import Step
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from wrkflw_tui.engine.schema import Schema
+    from wrkflw_tui.engine.step import Step
     from wrkflw_tui.engine.workflow import Workflow
 
 

@@ -36,7 +36,7 @@ class RetryPolicy:
             raise DefinitionError(f"jitter is a share from 0 to 1, not {self.jitter}")
 
     def retries(self, error: BaseException, failures: int) -> bool:
-        """Tell whether a step that has now failed `failures` times, last with `error`, runs again."""
+        """Tell whether a step that has failed `failures` times, last with `error`, runs again."""
         if failures >= self.max_attempts or isinstance(error, (GiveUp, *self.give_up_on)):
             return False
         return isinstance(error, self.retry_on)

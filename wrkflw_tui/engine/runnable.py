@@ -48,5 +48,6 @@ def check_id(id: str) -> None:
     """Raise `DefinitionError` where `id` is no valid id."""
     if not _ID.fullmatch(id):
         raise DefinitionError(
-            f"{id!r} is no valid id: use letters, digits, hyphens and underscores, as in 'send-email'"
+            f"{id!r} is no valid id: use letters, digits, hyphens and underscores,"
+            " as in 'send-email'"
         )

@@ -29,8 +29,9 @@ class Schema(Generic[T]):
 
     @cached_property
     def _adapter(self) -> TypeAdapter[T]:
-        if isinstance(self.source, TypeAdapter):
-            return cast("TypeAdapter[T]", self.source)
+        source = self.source
+        if isinstance(source, TypeAdapter):
+            return cast("TypeAdapter[T]", source)
         try:
             return TypeAdapter(cast("type[T]", self.source))
         except Exception as error:
@@ -73,7 +74,7 @@ class Schema(Generic[T]):
         return self._store_constants(valid)
 
     def _store_constants(self, valid: T) -> tuple[str, T]:
-        """Store what Pydantic's own JSON would lose: NaN and the infinities, which it writes as null."""
+        """Store what Pydantic would write as null: NaN and the infinities."""
         text = json.dumps(self._adapter.dump_python(valid, mode="json"), ensure_ascii=False)
         try:
             back = self._adapter.validate_json(text)
@@ -99,7 +100,8 @@ class Schema(Generic[T]):
 def name_of(source: object) -> str:
     """Name a schema for a person: the class's name, or the type as it is written."""
     if isinstance(source, TypeAdapter):
-        return name_of(cast("object", source._type))  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType] - the only way to what the author wrote
+        adapter = cast("TypeAdapter[object]", source)
+        return name_of(getattr(adapter, "_type", "a TypeAdapter"))
     if source is None or source is type(None):
         return "None"
     if isinstance(source, type) and not hasattr(source, "__args__"):
@@ -133,9 +135,9 @@ def _same_container(value: object, back: object) -> bool:
     if isinstance(back, Set) and isinstance(value, Set):
         return value == back
     if isinstance(back, Sequence) and isinstance(value, Sequence):
-        pairs = zip(cast("Sequence[object]", value), cast("Sequence[object]", back), strict=False)
-        return len(value) == len(back) and all(reads_back(a, b) for a, b in pairs)
-    return type(value) is type(back) and value == back
+        left, right = cast("Sequence[object]", value), cast("Sequence[object]", back)
+        return len(left) == len(right) and all(map(reads_back, left, right))
+    return type(value) is type(cast("object", back)) and value == back
 
 
 def _short(value: object) -> str:

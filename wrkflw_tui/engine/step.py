@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable
 from copy import copy
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, get_type_hints, overload
 
 from pydantic import TypeAdapter
 
@@ -105,7 +105,7 @@ def function_name(function: Callable[..., object]) -> str:
 def annotations_of(
     function: Callable[..., object], caller_locals: dict[str, object]
 ) -> dict[str, object]:
-    """Resolve a function's annotations, strings too. Raises `DefinitionError` on an unknown name."""
+    """Resolve a function's annotations, strings too. Raises `DefinitionError`."""
     target = function if inspect.isroutine(function) else type(function).__call__
     try:
         return get_type_hints(target, localns=caller_locals, include_extras=True)
@@ -152,7 +152,7 @@ def step(
     description: str | None = None,
     retry: RetryPolicy | None = None,
     timeout: timedelta | None = None,
-) -> Step[object, object] | _StepDecorator:
+) -> Step[Any, Any] | _StepDecorator:
     """Make a step of a function; both schemas are read off its annotations.
 
     The id is the function's name with hyphens, the docstring the description. Raises
@@ -184,11 +184,11 @@ class _StepDecorator:
     def __call__(self, function: AsyncFunction[I, O], /) -> Step[I, O]: ...
     @overload
     def __call__(self, function: SyncFunction[I, O], /) -> Step[I, O]: ...
-    def __call__(self, function: Callable[..., object], /) -> Step[object, object]:
+    def __call__(self, function: Callable[..., object], /) -> Step[Any, Any]:
         """Make the step."""
         return self.make(function)
 
-    def make(self, function: Callable[..., object]) -> Step[object, object]:
+    def make(self, function: Callable[..., object]) -> Step[Any, Any]:
         """Make the step, without the types that the overloads give."""
         name = getattr(function, "__name__", type(function).__name__)
         id = self._id or name.strip("_").replace("_", "-")
@@ -252,6 +252,6 @@ def create_step(
     description: str = "",
     retry: RetryPolicy | None = None,
     timeout: timedelta | None = None,
-) -> Step[object, object]:
+) -> Step[Any, Any]:
     """Make a step from its parts. A schema is a type, a `TypeAdapter`, or `None`."""
     return Step(execute, id, description, input_schema, output_schema, retry, timeout)

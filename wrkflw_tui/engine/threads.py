@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,10 +42,8 @@ async def call_on_thread(function: Callable[..., T], *arguments: object) -> T:
             failure.__cause__ = error
         except BaseException as error:
             failure = error
-        try:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for the result any more
             loop.call_soon_threadsafe(settle, result, failure)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits for the result any more
 
     threading.Thread(target=run, name="wrkflw-step", daemon=True).start()
     return await done

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, overload
 
 from wrkflw_tui.engine.context import StepContext
 from wrkflw_tui.engine.errors import DefinitionError
@@ -133,31 +133,16 @@ class WorkflowBuilder(Generic[WIn, Prev, WOut]):
                 f"workflow {self._id!r}: .then() takes a step or a workflow, not {step!r}"
                 + _hint(step)
             )
-        return self._with(node)
+        self._add(node)
+        return cast("WorkflowBuilder[WIn, Next, WOut]", self)
 
-    @overload
     def map(
         self,
         function: MapFunction[Prev, Next],
-        output_schema: TypeOf[Next],
+        output_schema: TypeOf[Next] | None = None,
         *,
         id: str | None = None,
-    ) -> WorkflowBuilder[WIn, Next, WOut]: ...
-    @overload
-    def map(
-        self,
-        function: MapFunction[Prev, Next],
-        output_schema: None = None,
-        *,
-        id: str | None = None,
-    ) -> WorkflowBuilder[WIn, Next, WOut]: ...
-    def map(
-        self,
-        function: Callable[..., object],
-        output_schema: object = None,
-        *,
-        id: str | None = None,
-    ) -> WorkflowBuilder[WIn, object, WOut]:
+    ) -> WorkflowBuilder[WIn, Next, WOut]:
         """Turn the value in hand into another by a plain function; recorded like a step.
 
         The output's type is given, or read off the function's return annotation.
@@ -167,23 +152,24 @@ class WorkflowBuilder(Generic[WIn, Prev, WOut]):
         what = f"map {id!r} of workflow {self._id!r}"
         if is_coroutine_function(function):
             raise DefinitionError(f"{what}: a map is a plain function; make a step of an async one")
-        if output_schema is None:
-            output_schema = _return_type(function, caller_locals, what)
-        schema = Schema[object](output_schema)
+        given: object = output_schema
+        if given is None:
+            given = _return_type(function, caller_locals, what)
+        schema = Schema[object](given)
         schema.build()
-        return self._with(MapNode(id, function, schema, takes_context(function, what)))
+        self._add(MapNode(id, function, schema, takes_context(function, what)))
+        return cast("WorkflowBuilder[WIn, Next, WOut]", self)
 
     def _count(self, kind: str) -> str:
         return f"{kind}-{1 + sum(isinstance(node, MapNode) for node in self._nodes)}"
 
-    def _with(self, node: Node) -> WorkflowBuilder[WIn, Next, WOut]:
+    def _add(self, node: Node) -> None:
         if self._committed:
             raise DefinitionError(
                 f"workflow {self._id!r} is committed: {node.id!r} cannot be added any more"
             )
         check_id(node.id)
         self._nodes.append(node)
-        return cast("WorkflowBuilder[WIn, Next, WOut]", self)
 
     def _commit(self) -> Workflow[WIn, WOut]:
         if self._committed:
@@ -222,7 +208,8 @@ def _return_type(
     hints = annotations_of(function, caller_locals)
     if "return" not in hints:
         raise DefinitionError(
-            f"{what}: {function_name(function)} has no return type: annotate it, or give output_schema="
+            f"{what}: {function_name(function)} has no return type: annotate it,"
+            " or give output_schema="
         )
     return hints["return"]
 
@@ -275,7 +262,7 @@ def create_workflow(
     description: str = "",
     retry: RetryPolicy | None = None,
     tags: Sequence[str] = (),
-) -> WorkflowBuilder[object, object, object]:
+) -> WorkflowBuilder[Any, Any, Any]:
     """Begin a workflow. A schema is a type, a `TypeAdapter`, or `None`.
 
     `retry` is the policy of each step that has none of its own.

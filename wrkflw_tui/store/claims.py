@@ -39,7 +39,6 @@ class Claim:
     run_id: str
     workflow_id: str
     epoch: int
-    input: str
 
 
 def enqueue(
@@ -101,12 +100,12 @@ def claim(
         "UPDATE wrkflw_workflow_runs SET status = 'running', epoch = epoch + 1, owner = ?,"
         " started_at = coalesce(started_at, ?), finished_at = NULL, updated_at = ?, error = NULL,"
         f" revision = ? WHERE id = ? AND status IN ({places})"
-        " RETURNING id, run_id, workflow_id, epoch, input",
+        " RETURNING id, run_id, workflow_id, epoch",
         (holder, now, now, next_revision(connection), key, *expected),
     ).fetchone()
     if row is None:
         return None
-    return Claim(*cast("tuple[int, str, str, int, str]", tuple(row)))
+    return Claim(*cast("tuple[int, str, str, int]", tuple(row)))
 
 
 def release(
@@ -162,18 +161,67 @@ def finish(
     return True
 
 
-def take_over(connection: sqlite3.Connection, holder: str) -> int:
-    """Queue again whatever a holder that is gone was walking. Returns how many runs that were."""
+def take_over(connection: sqlite3.Connection) -> int:
+    """Queue again whatever the worker before was walking. Returns how many runs that were.
+
+    Called in the transaction that takes the worker's lease: whoever holds it walks nothing yet.
+    """
     rows = connection.execute(
-        "SELECT id, run_id, workflow_id, epoch, coalesce(input, 'null') FROM wrkflw_workflow_runs"
-        " WHERE status = 'running' AND owner = ? AND trigger <> 'library'",
-        (holder,),
+        "SELECT id, run_id, workflow_id, epoch FROM wrkflw_workflow_runs"
+        " WHERE status = 'running' AND trigger <> 'library'"
     ).fetchall()
     error = ErrorInfo("WorkerLost", "the worker ended while this step was at work")
     for row in rows:
-        claim = Claim(*cast("tuple[int, str, str, int, str]", tuple(row)))
+        claim = Claim(*cast("tuple[int, str, str, int]", tuple(row)))
         release(connection, claim, "crashed", error)
     return len(rows)
+
+
+def has_queued(connection: sqlite3.Connection) -> bool:
+    """Tell whether a run waits for the worker."""
+    row = connection.execute(
+        "SELECT 1 FROM wrkflw_workflow_runs WHERE status = 'queued' AND trigger <> 'library'"
+        " LIMIT 1"
+    ).fetchone()
+    return row is not None
+
+
+def is_good(connection: sqlite3.Connection, claim: Claim) -> bool:
+    """Tell whether the claim's run is still running under it."""
+    row = connection.execute(
+        "SELECT 1 FROM wrkflw_workflow_runs WHERE id = ? AND epoch = ? AND status = 'running'",
+        (claim.key, claim.epoch),
+    ).fetchone()
+    return row is not None
+
+
+def is_in_step(connection: sqlite3.Connection, claim: Claim) -> bool:
+    """Tell whether a step of the claim's run is recorded as at work."""
+    row = connection.execute(
+        "SELECT 1 FROM wrkflw_step_results WHERE run = ? AND status = 'running' LIMIT 1",
+        (claim.key,),
+    ).fetchone()
+    return row is not None
+
+
+def read_input(connection: sqlite3.Connection, key: int) -> str:
+    """Return a run's input as JSON text."""
+    row = connection.execute(
+        "SELECT coalesce(input, 'null') FROM wrkflw_workflow_runs WHERE id = ?", (key,)
+    ).fetchone()
+    return cast("str", row[0])
+
+
+def define(
+    connection: sqlite3.Connection, key: int, graph: str, definition_hash: str, steps_total: int
+) -> None:
+    """Note which definition a run follows, before its first step; later it stays as it is."""
+    connection.execute(
+        "UPDATE wrkflw_workflow_runs SET graph = ?, definition_hash = ?, steps_total = ?"
+        " WHERE id = ? AND definition_hash IS NOT ?"
+        " AND NOT EXISTS (SELECT 1 FROM wrkflw_step_results WHERE run = id)",
+        (graph, definition_hash, steps_total, key, definition_hash),
+    )
 
 
 def request_cancel(connection: sqlite3.Connection, run_id: str) -> RunStatus:

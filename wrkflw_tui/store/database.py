@@ -10,7 +10,6 @@ import queue
 import sqlite3
 import threading
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from wrkflw_tui.engine.errors import StorageError
@@ -21,7 +20,8 @@ except ImportError:  # no advisory locks here: SQLite's own waiting must do
     fcntl = None
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ def prepare(path: Path) -> None:
 
 
 @contextmanager
-def closing_connection(path: Path) -> Iterator[sqlite3.Connection]:
+def closing_connection(path: Path) -> Generator[sqlite3.Connection]:
     """Open a connection and close it at the end."""
     connection = connect(path)
     try:
@@ -276,7 +276,7 @@ class Database:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
     """Hold the write lock; commit at the end, undo if the block raises."""
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -28,7 +28,7 @@ def _own_start() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process that holds leases: where it runs, and since when, so that a reused pid is told apart."""
+    """A process that holds leases; its start tells a reused pid apart."""
 
     holder: str = field(default_factory=lambda: uuid.uuid4().hex)
     host: str = field(default_factory=socket.gethostname)
@@ -73,19 +73,11 @@ def find(connection: sqlite3.Connection, name: str) -> Lease | None:
     return None if row is None else _lease(row)
 
 
-def find_holder(connection: sqlite3.Connection, holder: str | None) -> Lease | None:
-    """Return the lease that `holder` has."""
-    row = connection.execute("SELECT * FROM wrkflw_leases WHERE holder = ?", (holder,)).fetchone()
-    return None if row is None else _lease(row)
-
-
-def take(
-    connection: sqlite3.Connection, name: str, identity: Identity, now: int
-) -> tuple[bool, str | None]:
-    """Take the lease if it is free. Returns whether it was, and the holder it was taken from."""
+def take(connection: sqlite3.Connection, name: str, identity: Identity, now: int) -> bool:
+    """Take the lease if it is free. Returns whether it was."""
     held = find(connection, name)
     if held is not None and held.holder != identity.holder and held.holds(now):
-        return False, None
+        return False
     connection.execute(
         "INSERT OR REPLACE INTO wrkflw_leases VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -98,8 +90,7 @@ def take(
             now + LEASE_MICROS,
         ),
     )
-    previous = None if held is None or held.holder == identity.holder else held.holder
-    return True, previous
+    return True
 
 
 def renew(connection: sqlite3.Connection, name: str, holder: str, now: int) -> bool:

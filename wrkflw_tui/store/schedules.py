@@ -110,8 +110,7 @@ def move_pointer(
     """Set the next due instant. Raises `ScheduleNotFound`."""
     _changed(
         connection.execute(
-            "UPDATE wrkflw_schedules SET next_at = ?, zone = ?, revision = ?"
-            " WHERE schedule_id = ?",
+            "UPDATE wrkflw_schedules SET next_at = ?, zone = ?, revision = ? WHERE schedule_id = ?",
             (next_at, zone, next_revision(connection), schedule_id),
         ),
         schedule_id,
@@ -138,7 +137,8 @@ def record_fire(
 ) -> bool:
     """Put what became of a due instant on record. Returns whether it was not there yet."""
     changed = connection.execute(
-        "INSERT INTO wrkflw_schedule_fires (schedule_id, due_at, outcome, reason, count, run_id, at)"
+        "INSERT INTO wrkflw_schedule_fires"
+        " (schedule_id, due_at, outcome, reason, count, run_id, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (schedule_id, due_at, outcome, reason, count, run_id, micros_now()),
     )
@@ -152,6 +152,24 @@ def list_schedules(connection: sqlite3.Connection) -> list[ScheduleRow]:
         " ORDER BY paused, next_at IS NULL, next_at, workflow_id"
     )
     return [_schedule(row) for row in rows]
+
+
+def find(connection: sqlite3.Connection, schedule_id: str) -> ScheduleRow | None:
+    """Return the schedule of that id."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM wrkflw_schedules WHERE schedule_id = ?", (schedule_id,)
+    ).fetchone()
+    return None if row is None else _schedule(row)
+
+
+def has_active_run(connection: sqlite3.Connection, schedule_id: str) -> bool:
+    """Tell whether a run that the schedule started has not ended yet."""
+    row = connection.execute(
+        "SELECT 1 FROM wrkflw_workflow_runs WHERE schedule_id = ?"
+        " AND status IN ('queued', 'running', 'sleeping', 'suspended') LIMIT 1",
+        (schedule_id,),
+    ).fetchone()
+    return row is not None
 
 
 def due(connection: sqlite3.Connection, now: int) -> list[ScheduleRow]:
@@ -186,7 +204,8 @@ def list_fires(connection: sqlite3.Connection, schedule_id: str, limit: int = 50
 
 
 _COLUMNS = (
-    "schedule_id, workflow_id, cron, timezone, zone, input, overlap, catch_up, paused, note, next_at"
+    "schedule_id, workflow_id, cron, timezone, zone, input, overlap, catch_up, paused, note,"
+    " next_at"
 )
 
 

@@ -1,0 +1,1 @@
+"""When a schedule fires, and what to do when it should have."""

@@ -1,0 +1,224 @@
+"""What is in the folder: looked at again when a file changes, in a process that may die."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from wrkflw_tui.store import catalog
+from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from wrkflw_tui.store.database import Database
+
+FILE_TIMEOUT = 10.0
+"""Seconds that the import of one file may take."""
+OUTPUT_KEPT = 2000
+"""Characters of what a file that died printed last that are shown with its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    file: AutomationFile
+    workflows: list[CatalogEntry]
+
+
+class Catalogue:
+    """Keeps the catalogue on record in step with the folder."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self._folder = folder
+        self._database = database
+
+    async def refresh(self) -> bool:
+        """Look at the files that are new or changed. Returns whether there were any."""
+        present = await asyncio.to_thread(scan, self._folder)
+        known = {file.file: file for file in await self._database.read(catalog.list_files)}
+        for name in known.keys() - present.keys():
+            await self._database.write(lambda c, name=name: catalog.forget_file(c, name))
+        changed = [file for name, file in present.items() if not _is_known(file, known.get(name))]
+        if changed:
+            await self._look_at(changed)
+        return bool(changed or known.keys() - present.keys())
+
+    async def _look_at(self, files: list[AutomationFile]) -> None:
+        waiting = list(files)
+        while waiting:
+            found, died = await self._look_together(waiting)
+            for one in found:
+                await self._record(one)
+            done = {one.file.file for one in found}
+            waiting = [file for file in waiting if file.file not in done]
+            if died is not None:
+                await self._record(died)
+                waiting = [file for file in waiting if file.file != died.file.file]
+
+    async def _look_together(
+        self, files: list[AutomationFile]
+    ) -> tuple[list[_Found], _Found | None]:
+        """Look at files in one process, up to the one that it dies of, if it does."""
+        read_end, write_end = os.pipe()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "wrkflw_tui.worker.look",
+            str(write_end),
+            *[str(self._folder / file.file) for file in files],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            pass_fds=(write_end,),
+            cwd=self._folder,
+            start_new_session=True,
+        )
+        os.close(write_end)
+        tail = _Tail()
+        reading = asyncio.create_task(tail.read(cast("asyncio.StreamReader", process.stdout)))
+        try:
+            found, at_work, reason = await _answers(read_end, {f.file: f for f in files})
+            if not reason:
+                # Its last answer is in; a process that lingers is not waited for.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), 1)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            code = await process.wait()
+            await asyncio.wait({reading}, timeout=1)
+            reading.cancel()
+        if at_work is None:
+            # Nothing was at work: all answered, or the process could not even begin.
+            missing = [file for file in files if file.file not in {f.file.file for f in found}]
+            if not missing:
+                return found, None
+            at_work, reason = missing[0], "could not be looked at: no Python process could start"
+        why = reason or f"ended the process that imported it (exit code {code})"
+        return found, _broken(at_work, why, None, tail.text)
+
+    async def _record(self, found: _Found) -> None:
+        mine = found.file.file
+
+        def work(connection: sqlite3.Connection) -> None:
+            taken = {
+                entry.workflow_id: entry.file
+                for entry in catalog.list_workflows(connection)
+                if entry.file != mine
+            }
+            twins = [e.workflow_id for e in found.workflows if e.workflow_id in taken]
+            if twins:
+                why = f"the id {twins[0]!r} is already used by {taken[twins[0]]}"
+                broken = _broken(found.file, why, None, "")
+                catalog.record_file(connection, broken.file, [])
+            else:
+                catalog.record_file(connection, found.file, found.workflows)
+
+        await self._database.write(work)
+
+
+def scan(folder: Path) -> dict[str, AutomationFile]:
+    """List the folder's automation files; an unreadable or missing folder has none."""
+    found: dict[str, AutomationFile] = {}
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.endswith(".py") or entry.name.startswith(("_", ".")):
+                continue
+            with suppress(OSError):
+                if entry.is_file():
+                    stat = entry.stat()
+                    found[entry.name] = AutomationFile(
+                        entry.name, stat.st_size, stat.st_mtime_ns, "ok"
+                    )
+    return dict(sorted(found.items()))
+
+
+def _is_known(file: AutomationFile, known: AutomationFile | None) -> bool:
+    return (
+        known is not None
+        and (file.size, file.mtime_ns) == (known.size, known.mtime_ns)
+        and known.status != "loading"
+    )
+
+
+async def _answers(
+    descriptor: int, files: dict[str, AutomationFile]
+) -> tuple[list[_Found], AutomationFile | None, str]:
+    """Read answers until the process ends or a file takes too long."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=64 * 1024 * 1024)
+    pipe = os.fdopen(descriptor, "rb", buffering=0)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    found: list[_Found] = []
+    at_work: AutomationFile | None = None
+    try:
+        while True:
+            try:
+                line = await asyncio.wait_for(reader.readline(), FILE_TIMEOUT)
+            except TimeoutError:
+                return found, at_work, f"took longer than {FILE_TIMEOUT:g} s to import"
+            if not line.endswith(b"\n"):
+                return found, at_work, ""
+            answer = cast("dict[str, object]", json.loads(line))
+            if "begin" in answer:
+                at_work = files[str(answer["begin"])]
+            elif at_work is not None:
+                found.append(_found(at_work, answer))
+                at_work = None
+                if len(found) == len(files):
+                    return found, None, ""
+    finally:
+        transport.close()
+
+
+def _found(file: AutomationFile, answer: dict[str, object]) -> _Found:
+    if "error" in answer:
+        line = cast("int | None", answer["line"])
+        return _broken(file, str(answer["error"]), line, str(answer["traceback"]))
+    workflows = cast("list[dict[str, object]]", answer["workflows"])
+    entries = [
+        CatalogEntry(
+            workflow_id=str(item["workflow_id"]),
+            file=file.file,
+            description=str(item["description"]),
+            tags=tuple(cast("list[str]", item["tags"])),
+            input_schema=str(item["input_schema"]),
+            output_schema=str(item["output_schema"]),
+            graph=str(item["graph"]),
+            steps_total=cast("int", item["steps_total"]),
+            definition_hash=str(item["definition_hash"]),
+        )
+        for item in workflows
+    ]
+    return _Found(file, entries)
+
+
+def _broken(file: AutomationFile, error: str, line: int | None, trace: str) -> _Found:
+    broken = AutomationFile(
+        file.file, file.size, file.mtime_ns, "broken", error, line, trace or None
+    )
+    return _Found(broken, [])
+
+
+class _Tail:
+    """Reads what is printed and keeps its end: a file may print without end."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+
+    async def read(self, stream: asyncio.StreamReader) -> None:
+        """Read until the stream ends."""
+        while chunk := await stream.read(65536):
+            self._kept += chunk
+            del self._kept[:-OUTPUT_KEPT]
+
+    @property
+    def text(self) -> str:
+        return self._kept.decode("utf-8", "backslashreplace")

@@ -1,0 +1,136 @@
+"""The app's hold on a background worker: found, or started as a child, and let go again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from wrkflw_tui.engine.clock import micros_now
+from wrkflw_tui.engine.errors import StorageError
+from wrkflw_tui.store import leases
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from wrkflw_tui.config import Config
+    from wrkflw_tui.store.database import Database
+
+STOP_WORD = b"stop\n"
+LEAVE_WORD = b"leave\n"
+STOP_TIME = 12.0
+"""Seconds that a worker may take to end gently."""
+QUICK = 5.0
+"""A worker that ends sooner than this many seconds after its start did not begin at all."""
+
+
+class BackgroundWorker:
+    """The worker of one folder, shared by every app that shows it."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self._config = config
+        self._database = database
+        self._process: asyncio.subprocess.Process | None = None
+        self._started_at = 0.0
+        self._failures = 0
+        self._status = "worker starting"
+
+    @property
+    def status(self) -> str:
+        """How it is with the worker: `worker ready`, or what is wrong."""
+        return self._status
+
+    @property
+    def log_file(self) -> str:
+        """Where a worker that the app started says what it does."""
+        return str(self._config.database.with_name("worker.log"))
+
+    async def start(self) -> None:
+        """Start a worker, if no other holds the lease."""
+        await self.check()
+
+    async def check(self) -> None:
+        """Say how it is, and start a worker when there is none."""
+        try:
+            lease = await self._database.read(_held_lease)
+        except StorageError as error:
+            self._status = str(error)
+            return
+        if self._process is not None and self._process.returncode is not None:
+            self._note_end(self._process.returncode)
+        if lease is not None:
+            mine = self._process is not None and lease.pid == self._process.pid
+            other = f"worker ready (process {lease.pid})"
+            self._status = "worker ready" if mine else other
+            self._failures = 0
+        elif self._process is None and self._failures < 3:
+            await self._spawn()
+        elif self._process is None:
+            self._status = f"no worker: it ended at once, three times; see {self.log_file}"
+
+    async def stop(self) -> None:
+        """Stop our own worker gently: unfinished runs are queued, and go on with the next one."""
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        self._tell(process, STOP_WORD)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_TIME)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def leave(self) -> None:
+        """Let our own worker go on in the background without the app."""
+        process, self._process = self._process, None
+        if process is not None:
+            self._tell(process, LEAVE_WORD)
+
+    def _note_end(self, code: int) -> None:
+        self._process = None
+        quick = asyncio.get_running_loop().time() - self._started_at < QUICK
+        self._failures = self._failures + 1 if quick and code != 0 else 0
+        self._status = f"worker ended (exit code {code}), starting another"
+
+    async def _spawn(self) -> None:
+        self._status = "worker starting"
+        self._started_at = asyncio.get_running_loop().time()
+        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
+        try:
+            log = os.open(self.log_file, flags, 0o600)
+        except OSError as error:
+            self._status = f"no worker: cannot write {self.log_file}: {error.strerror}"
+            return
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "wrkflw_tui",
+                "worker",
+                "--for-app",
+                "--folder",
+                str(self._config.folder),
+                "--database",
+                str(self._config.database),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._status = f"no worker: {error}"
+        finally:
+            os.close(log)
+
+    def _tell(self, process: asyncio.subprocess.Process, word: bytes) -> None:
+        if process.stdin is not None and process.returncode is None:
+            with suppress(OSError, RuntimeError):
+                process.stdin.write(word)
+
+
+def _held_lease(connection: sqlite3.Connection) -> leases.Lease | None:
+    lease = leases.find(connection, leases.WORKER)
+    return lease if lease is not None and lease.holds(micros_now()) else None
