@@ -78,9 +78,9 @@ async def _call_in_time(
         if call.done():
             return call.result()
         cancelled.set()
-        left_behind = await _stop(step, call)
+        left_behind = await _stop(step, call, wait=True)
     except asyncio.CancelledError:
-        call.cancel()
+        await _stop(step, call, wait=step.is_async)
         raise
     finally:
         timer.cancel()
@@ -88,11 +88,12 @@ async def _call_in_time(
     raise AttemptFailed(late, left_behind=left_behind)
 
 
-async def _stop(step: Step[object, object], call: asyncio.Task[object]) -> bool:
+async def _stop(step: Step[object, object], call: asyncio.Task[object], *, wait: bool) -> bool:
     """Tell a call to stop; return whether it goes on all the same."""
     if step.is_async:
         call.cancel()
-    await asyncio.wait({call}, timeout=GRACE.total_seconds())
+    if wait:
+        await asyncio.wait({call}, timeout=GRACE.total_seconds())
     if call.done():
         if not call.cancelled():
             call.exception()  # looked at, so that the loop does not report it as lost

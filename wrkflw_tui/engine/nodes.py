@@ -70,6 +70,15 @@ def _describe(node: Node) -> dict[str, object]:
             }
 
 
+def shape_of(nodes: tuple[Node, ...]) -> list[list[object]]:
+    """Describe what a walk's paths depend on: kinds and ids, not what is said of them."""
+    return [
+        [type(node).__name__, node.id]
+        + ([shape_of(node.workflow.nodes)] if isinstance(node, WorkflowNode) else [])
+        for node in nodes
+    ]
+
+
 def leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
     """Yield the nodes that do work themselves, nested workflows opened."""
     for node in nodes:

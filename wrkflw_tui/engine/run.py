@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, cast
 
-from pydantic import ValidationError
-
 from wrkflw_tui.engine import defaults
 from wrkflw_tui.engine.clock import Clock, SystemClock
 from wrkflw_tui.engine.errors import (
@@ -22,7 +20,6 @@ from wrkflw_tui.engine.errors import (
 )
 from wrkflw_tui.engine.journal import Fenced
 from wrkflw_tui.engine.runnable import In, Out
-from wrkflw_tui.engine.schema import UnstorableValue
 from wrkflw_tui.engine.walk import LeftBehind, StepFailed, Value, Walk
 
 if TYPE_CHECKING:
@@ -54,29 +51,46 @@ class ExecutionEngine:
         """
         walk = Walk(workflow, journal, self._clock, dies_with_steps=self._dies_with_steps)
         try:
-            output = await walk.run(value)
-            journal.finish("success", output.text)
-            await journal.commit()
-        except StepFailed as failed:
-            journal.finish("failed", error=replace(failed.info, path=failed.path).to_json())
-            await journal.commit()
-            error = WorkflowFailed(journal.run_id, failed.path, failed.info)
-            raise error from failed.original
-        except asyncio.CancelledError:
-            journal.finish("cancelled" if is_cancelled() else "queued")
-            await journal.commit()
-            if is_cancelled():
-                raise WorkflowCancelled(journal.run_id) from None
-            raise
-        except LeftBehind:
-            journal.finish("queued")
-            await journal.commit()
-            raise
+            return await _walk_to_end(walk, journal, value, is_cancelled)
         except Fenced as error:
             raise RunAlreadyClaimed(
                 f"run {journal.run_id} was claimed by another process: it goes on there"
             ) from error
-        return output
+
+
+async def _walk_to_end(
+    walk: Walk, journal: Journal, value: Value, is_cancelled: Callable[[], bool]
+) -> Value:
+    try:
+        output = await walk.run(value)
+    except StepFailed as failed:
+        journal.finish("failed", error=replace(failed.info, path=failed.path).to_json())
+        await _commit_end(journal, is_cancelled)
+        error = WorkflowFailed(journal.run_id, failed.path, failed.info)
+        raise error from failed.original
+    except asyncio.CancelledError:
+        journal.finish("cancelled" if is_cancelled() else "queued")
+        await _commit_end(journal, is_cancelled)
+        if is_cancelled():
+            raise WorkflowCancelled(journal.run_id) from None
+        raise
+    except LeftBehind:
+        journal.finish("queued")
+        await _commit_end(journal, is_cancelled)
+        raise
+    journal.finish("success", output.text)
+    await _commit_end(journal, is_cancelled)
+    return output
+
+
+async def _commit_end(journal: Journal, is_cancelled: Callable[[], bool]) -> None:
+    """Put the run's end on disk. It has ended then, also where a cancel comes meanwhile."""
+    try:
+        await journal.commit()
+    except asyncio.CancelledError:
+        await journal.commit()
+        if not is_cancelled():
+            raise
 
 
 class WorkflowRun(Generic[In, Out]):
@@ -115,13 +129,15 @@ class WorkflowRun(Generic[In, Out]):
         )
         self._id = journal.run_id
         self._journal = journal
-        self._task = asyncio.current_task()
+        task = self._task = asyncio.current_task()
         try:
             output = await ExecutionEngine().execute(
                 self._workflow, journal, value, lambda: self._cancelled
             )
         finally:
             self._task = None
+            if self._cancelled and task is not None:
+                task.uncancel()  # it was the run that was cancelled, not its caller
         return cast("Out", output.take())
 
     async def cancel(self) -> None:
@@ -130,8 +146,9 @@ class WorkflowRun(Generic[In, Out]):
             raise RunNotFound("this run was not started")
         if self._task is None:
             raise RunEnded(f"run {self._id} has ended already")
-        self._cancelled = True
-        self._task.cancel()
+        if not self._cancelled:
+            self._cancelled = True
+            self._task.cancel()
 
     async def snapshot(self) -> WorkflowSnapshot:
         """Return the run as the record has it. Raises `RunNotFound`."""
@@ -144,7 +161,7 @@ def input_value(workflow: Workflow[object, object], data: object) -> Value:
     """Validate a workflow's input. Raises `InvalidInput` with the fields that do not fit."""
     try:
         text, live = workflow.input_schema.store(workflow.input_schema.validate(data))
-    except (ValidationError, UnstorableValue) as error:
+    except Exception as error:  # Pydantic's, or whatever an author's validator raises
         raise InvalidInput(f"the input of {workflow.id!r} does not fit: {error}") from error
     return Value(text, workflow.input_schema, live)
 

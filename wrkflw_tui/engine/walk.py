@@ -9,15 +9,13 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
-from pydantic import ValidationError
-
 from wrkflw_tui.engine.attempt import AttemptFailed, attempt
 from wrkflw_tui.engine.context import StepContext, current_step
 from wrkflw_tui.engine.errors import StepCrashed, describe_error
 from wrkflw_tui.engine.models import ErrorInfo, from_micros
 from wrkflw_tui.engine.nodes import MapNode, Node, StepNode, WorkflowNode
 from wrkflw_tui.engine.retry import NO_RETRY, RetryPolicy
-from wrkflw_tui.engine.schema import Schema, UnstorableValue
+from wrkflw_tui.engine.schema import Schema
 
 if TYPE_CHECKING:
     from wrkflw_tui.engine.clock import Clock
@@ -114,13 +112,14 @@ class Walk:
         entry = self._journal.start(path, workflow.id, "workflow", value.text)
         try:
             text, live = workflow.input_schema.store(workflow.input_schema.validate(value.take()))
-            inner = Value(text, workflow.input_schema, live)
+        except Exception as error:
+            self._fail(entry, error)
+        inner = Value(text, workflow.input_schema, live)
+        try:
             output = await self._nodes(workflow, path + "/", inner, policy)
         except StepFailed as failed:
             self._journal.end(entry, "failed", error=failed.info.to_json())
             raise
-        except (ValidationError, UnstorableValue) as error:
-            self._fail(entry, error)
         except BaseException:
             self._journal.end(entry, "interrupted")
             raise
@@ -159,23 +158,27 @@ class Walk:
         while True:
             entry = self._journal.start(path, step.id, "step", value.text)
             try:
-                output = await self._attempt(step, entry, scope, value)
-                text, live = step.output_schema.store(output)
+                taken = step.input_schema.validate(value.take())
+            except Exception as error:  # Pydantic's, or whatever an author's validator raises
+                self._fail(entry, error)
+            try:
+                output = await self._attempt(step, entry, scope, taken)
             except AttemptFailed as failed:
                 await self._retry_or_fail(entry, policy, failed)
-            except (ValidationError, UnstorableValue) as error:
-                self._fail(entry, error)
+                continue
             except BaseException:
                 self._journal.end(entry, "interrupted")
                 raise
-            else:
-                self._journal.end(entry, "success", text)
-                return Value(text, step.output_schema, live)
+            try:
+                text, live = step.output_schema.store(output)
+            except Exception as error:
+                self._fail(entry, error)
+            self._journal.end(entry, "success", text)
+            return Value(text, step.output_schema, live)
 
     async def _attempt(
-        self, step: Step[object, object], entry: Entry, scope: str, value: Value
+        self, step: Step[object, object], entry: Entry, scope: str, taken: object
     ) -> object:
-        taken = step.input_schema.validate(value.take())
         cancelled = threading.Event()
         arguments: tuple[object, ...] = (taken,)
         if step.wants_context:
@@ -285,6 +288,6 @@ def _narrowed(path: str, schema: Schema[object], value: Value) -> Value:
     """Give a workflow's output its declared type."""
     try:
         text, live = schema.store(schema.validate(value.take()))
-    except (ValidationError, UnstorableValue) as error:
+    except Exception as error:
         raise StepFailed(path, describe_error(error), error) from error
     return Value(text, schema, live)

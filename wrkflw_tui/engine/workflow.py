@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, overlo
 
 from wrkflw_tui.engine.context import StepContext
 from wrkflw_tui.engine.errors import DefinitionError
-from wrkflw_tui.engine.nodes import MapNode, Node, StepNode, WorkflowNode, graph_of, leaves
+from wrkflw_tui.engine.nodes import MapNode, Node, StepNode, WorkflowNode, graph_of, leaves, shape_of
 from wrkflw_tui.engine.runnable import In, Out, Runnable, check_id
 from wrkflw_tui.engine.schema import Schema
 from wrkflw_tui.engine.step import (
@@ -66,7 +66,7 @@ class Workflow(Runnable[In, Out]):
     @cached_property
     def definition_hash(self) -> str:
         """A short hash of the ids and kinds of all nodes."""
-        return hashlib.sha256(self.graph.encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(shape_of(self.nodes)).encode()).hexdigest()[:16]
 
     @cached_property
     def leaf_count(self) -> int:

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 FIRST_YEAR, LAST_YEAR = 3, 9997
 """Within these, adding an offset or looking a year ahead stays within what datetime can say."""
 
-# The two closest changes that any zone has had or is due to have are 6.96 days apart (a summer time
-# of one week, Recife in 2000), so no look this long misses a pair that cancels out.
-_LOOK = timedelta(days=3)
+LOOK = timedelta(days=3)
+"""How far apart a zone is looked at. The two closest changes that any zone has had or is due for are
+6.96 days apart (a summer time of one week, Recife in 2000), so no pair cancels out unseen."""
 
 # Debian's cron compares minutes with `> 3 * 60` forward and `> -3 * 60` backward, one minute after
 # the last it ran. Exactly three hours is therefore a correction forward, but not yet one backward.
@@ -94,11 +94,12 @@ class ZoneTable:
         # From the last second of the year before, so that a change at midnight is this year's.
         start = datetime(year, 1, 1, tzinfo=UTC) - timedelta(seconds=1)
         end = datetime(year + 1, 1, 1, tzinfo=UTC) - timedelta(seconds=1)
-        looks = [start + _LOOK * step for step in range((end - start) // _LOOK + 1)]
+        looks = [*(start + LOOK * step for step in range((end - start) // LOOK + 1)), end]
+        seen = [(look, self.offset(look)) for look in looks]
         return [
             self._bisect(low, high)
-            for low, high in pairwise([*looks, end])
-            if self.offset(low) != self.offset(high)
+            for (low, before), (high, after) in pairwise(seen)
+            if before != after
         ]
 
     def _bisect(self, low: datetime, high: datetime) -> Change:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import RunEnded, RunNotFound
 from wrkflw_tui.engine.models import ENDED, ErrorInfo, RunStatus
-from wrkflw_tui.store.database import next_revision
+from wrkflw_tui.store.database import next_run_revision
 
 if TYPE_CHECKING:
     import sqlite3
@@ -75,7 +75,7 @@ def enqueue(
             due_at,
             now,
             now,
-            next_revision(connection),
+            next_run_revision(connection),
         ),
     )
     return run_id
@@ -101,7 +101,7 @@ def claim(
         " started_at = coalesce(started_at, ?), finished_at = NULL, updated_at = ?, error = NULL,"
         f" revision = ? WHERE id = ? AND status IN ({places})"
         " RETURNING id, run_id, workflow_id, epoch",
-        (holder, now, now, next_revision(connection), key, *expected),
+        (holder, now, now, next_run_revision(connection), key, *expected),
     ).fetchone()
     if row is None:
         return None
@@ -118,7 +118,7 @@ def release(
 
     What was at work is recorded as `attempts`. Returns whether the claim was still good.
     """
-    revision = next_revision(connection)
+    revision = next_run_revision(connection)
     now = micros_now()
     changed = connection.execute(
         "UPDATE wrkflw_workflow_runs SET status = 'queued', owner = NULL, epoch = epoch + 1,"
@@ -139,7 +139,7 @@ def finish(
     error: ErrorInfo | None = None,
 ) -> bool:
     """End a claimed run whose runner could not. Returns whether the claim was still good."""
-    revision = next_revision(connection)
+    revision = next_run_revision(connection)
     now = micros_now()
     changed = connection.execute(
         "UPDATE wrkflw_workflow_runs SET status = ?, owner = NULL, epoch = epoch + 1, error = ?,"
@@ -237,7 +237,7 @@ def request_cancel(connection: sqlite3.Connection, run_id: str) -> RunStatus:
     key, status = cast("tuple[int, RunStatus]", tuple(row))
     if status in ENDED:
         raise RunEnded(f"run {run_id} has ended already: {status}")
-    revision = next_revision(connection)
+    revision = next_run_revision(connection)
     now = micros_now()
     if status == "running":
         connection.execute(

@@ -60,11 +60,14 @@ def prepare(path: Path) -> None:
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
         raise StorageError(f"cannot make {path}: {error.strerror or error}") from error
-    with Turn(path), closing_connection(path) as connection:
-        try:
+    turn = Turn(path)
+    try:
+        with turn, closing_connection(path) as connection:
             _migrate(connection, path)
-        except sqlite3.Error as error:
-            raise StorageError(f"cannot prepare {path}: {error}") from error
+    except sqlite3.Error as error:
+        raise StorageError(f"cannot prepare {path}: {error}") from error
+    finally:
+        turn.close()
 
 
 @contextmanager
@@ -134,28 +137,21 @@ class Turn:
 
 
 class _Job(Generic[T]):
-    """A piece of work for one of the threads, and who waits for it."""
+    """A piece of work for one of the threads, and what to do with its outcome."""
 
-    __slots__ = ("error", "future", "loop", "result", "work")
+    __slots__ = ("done", "error", "loop", "result", "work")
 
     def __init__(
         self,
         work: Callable[[sqlite3.Connection], T],
         loop: asyncio.AbstractEventLoop,
+        done: Callable[[T | None, BaseException | None], object],
     ) -> None:
         self.work = work
         self.loop = loop
-        self.future: asyncio.Future[T] = loop.create_future()
+        self.done = done
         self.result: T | None = None
         self.error: BaseException | None = None
-
-    def settle(self) -> None:
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(cast("T", self.result))
 
 
 class Database:
@@ -179,21 +175,31 @@ class Database:
         `work` may be run a second time, after the first was undone. Raises what it raises, and
         `StorageError` where the file cannot be written.
         """
-        return await self.submit(work)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self.submit(work, loop, _settling(future))
+        return await future
 
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """Like `write`, without waiting: writes are done in the order of submission."""
-        job = _Job(work, asyncio.get_running_loop())
+    def submit(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        loop: asyncio.AbstractEventLoop,
+        done: Callable[[T | None, BaseException | None], object],
+    ) -> None:
+        """Like `write`, without waiting; `done` is called in `loop` with the result or the error.
+
+        Writes are done in the order of submission.
+        """
         self._start()
-        self._writes.put(job)
-        return job.future
+        self._writes.put(_Job(work, loop, done))
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on a connection that only reads, and return what it returns."""
-        job = _Job(work, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
         self._start()
-        self._reads.put(job)
-        return await job.future
+        self._reads.put(_Job(work, loop, _settling(future)))
+        return await future
 
     async def close(self) -> None:
         """Finish what was submitted and close the file."""
@@ -289,24 +295,47 @@ def transaction(connection: sqlite3.Connection) -> Generator[None]:
 
 
 def next_revision(connection: sqlite3.Connection) -> int:
-    """Take the revision number of this transaction."""
+    """Take the next revision number of what is on record beside the runs."""
     row = connection.execute(
         "UPDATE wrkflw_revision SET revision = revision + 1 RETURNING revision"
     ).fetchone()
     return cast("int", row[0])
 
 
+def next_run_revision(connection: sqlite3.Connection) -> int:
+    """Return the revision number for what this transaction changes of runs and their steps.
+
+    Read off the index, not kept in a row of its own: one page less to write with every step.
+    """
+    row = connection.execute(
+        "SELECT coalesce(max(revision), 0) + 1 FROM wrkflw_workflow_runs"
+    ).fetchone()
+    return cast("int", row[0])
+
+
+def _settling(future: asyncio.Future[T]) -> Callable[[T | None, BaseException | None], None]:
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", result))
+
+    return settle
+
+
 def _settle(jobs: list[_Job[Any]]) -> None:
-    loops = {job.loop for job in jobs}
-    for loop in loops:
+    """Tell each loop of its jobs' outcomes, with one wake-up a loop."""
+    for loop in {job.loop for job in jobs}:
         mine = [job for job in jobs if job.loop is loop]
-
-        def settle(mine: list[_Job[Any]] = mine) -> None:
-            for job in mine:
-                job.settle()
-
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle)
+            loop.call_soon_threadsafe(_call_back, mine)
+
+
+def _call_back(jobs: list[_Job[Any]]) -> None:
+    for job in jobs:
+        job.done(None if job.error is not None else job.result, job.error)
 
 
 def _named(error: BaseException, path: Path) -> BaseException:

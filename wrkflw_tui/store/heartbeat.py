@@ -39,11 +39,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         connection: sqlite3.Connection | None = None
+        turn = Turn(self._path)
         while not self._stopped.wait(leases.HEARTBEAT):
             try:
                 if connection is None:
                     connection = connect(self._path)
-                with Turn(self._path), transaction(connection):
+                with turn, transaction(connection):
                     held = leases.renew(connection, self._name, self._holder, micros_now())
             except (sqlite3.Error, StorageError, OSError):
                 continue  # a full or locked disk: the next beat may get through in time
@@ -51,5 +52,6 @@ class Heartbeat:
                 if self._on_lost is not None:
                     self._on_lost()
                 break
+        turn.close()
         if connection is not None:
             connection.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.journal import Entry, Fenced
 from wrkflw_tui.engine.models import ENDED
-from wrkflw_tui.store.database import next_revision
+from wrkflw_tui.store.database import next_run_revision
 
 if TYPE_CHECKING:
     import sqlite3
@@ -80,8 +80,9 @@ class SqliteJournal:
         self._progress: dict[int, Progress] = {}
         self._progress_lock = threading.Lock()
         self._ending: tuple[RunStatus, str | None, str | None] | None = None
-        self._round: asyncio.Future[None] | None = None
-        self._sent: asyncio.Future[None] | None = None
+        self._has_ended = False
+        self._waiters: list[asyncio.Future[None]] | None = None
+        self._in_flight: list[list[asyncio.Future[None]]] = []
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -148,48 +149,50 @@ class SqliteJournal:
     ) -> None:
         """Put the run's end."""
         self._ending = (status, result, error)
+        self._has_ended = True
 
     async def commit(self) -> None:
         """Return once all that was put is on disk. Raises `Fenced` and `StorageError`."""
         if self._rows or self._ending is not None or self._opening is not None:
-            await asyncio.shield(self._next_round())
-        elif self._sent is not None:
-            await asyncio.shield(self._sent)
+            waiters = self._next_round()
+        elif self._in_flight:
+            waiters = self._in_flight[-1]
+        else:
+            return
+        # A future for each waiter: one that is cancelled must not take the others with it.
+        waiter = self._loop.create_future()
+        waiters.append(waiter)
+        await waiter
 
-    def _next_round(self) -> asyncio.Future[None]:
+    def _next_round(self) -> list[asyncio.Future[None]]:
         """Send at the end of this turn of the loop, with what the other arms put in it."""
-        if self._round is None:
-            self._round = self._loop.create_future()
+        if self._waiters is None:
+            self._waiters = []
             self._loop.call_soon(self._send)
-        return self._round
+        return self._waiters
 
     def _flush_progress(self) -> None:
-        if self._progress and self._ending is None:
-            self._next_round().add_done_callback(_look_at)
+        if self._progress and not self._has_ended:
+            self._next_round()
 
     def _send(self) -> None:
-        waiting, self._round = self._round, None
-        if waiting is None:
-            return
-        sent = self._database.submit(self._transaction())
-        self._sent = waiting
+        waiters, self._waiters = self._waiters or [], None
+        self._in_flight.append(waiters)
+        self._database.submit(
+            self._transaction(), self._loop, lambda _, error: self._settle(waiters, error)
+        )
 
-        def settle(done: asyncio.Future[int]) -> None:
-            error = done.exception()
+    def _settle(self, waiters: list[asyncio.Future[None]], error: BaseException | None) -> None:
+        self._in_flight.remove(waiters)
+        for waiter in waiters:
+            if waiter.done():
+                continue
             if error is None:
-                self._key = done.result()
-                self._opening = None
-            if waiting.done():
-                return
-            if error is None:
-                waiting.set_result(None)
+                waiter.set_result(None)
             else:
-                waiting.set_exception(error)
-                waiting.exception()  # a progress that nobody waits for must not be reported lost
+                waiter.set_exception(error)
 
-        sent.add_done_callback(settle)
-
-    def _transaction(self) -> Callable[[sqlite3.Connection], int]:
+    def _transaction(self) -> Callable[[sqlite3.Connection], None]:
         """Take all that was put; return the work that writes it."""
         with self._progress_lock:
             progress, self._progress = self._progress, {}
@@ -203,19 +206,23 @@ class SqliteJournal:
         for row in rows.values():
             row.is_new = False
         paths = [row.entry.path for row in self._active.values() if row.kind != "workflow"]
-        at_work = json.dumps(paths[:SHOWN_PATHS], ensure_ascii=False)
-        done, ending = self._done, self._ending
-        key, opening, epoch = self._key, self._opening, self._epoch
+        # As JSON by hand: a path holds nothing that would need an escape.
+        at_work = '["' + '","'.join(paths[:SHOWN_PATHS]) + '"]' if paths else "[]"
+        done = self._done
+        ending, self._ending = self._ending, None
+        opening, self._opening = self._opening, None
+        epoch = self._epoch
 
-        def work(connection: sqlite3.Connection) -> int:
-            revision = next_revision(connection)
-            mine = opening(connection, revision) if opening is not None else cast("int", key)
+        def work(connection: sqlite3.Connection) -> None:
+            revision = next_run_revision(connection)
+            if opening is not None:
+                self._key = opening(connection, revision)
+            mine = cast("int", self._key)
             _fence(connection, mine, epoch, at_work, done, revision)
             connection.executemany(_INSERT, [(mine, *values, revision) for values in inserts])
             connection.executemany(_UPDATE, [(*values, revision, mine, n) for n, values in updates])
             if ending is not None:
                 _finish(connection, mine, *ending)
-            return mine
 
         return work
 
@@ -306,8 +313,3 @@ def load_entries(
                 entry.crashes = 1 + (before.crashes if before is not None else 0)
         entries[path] = entry
     return entries
-
-
-def _look_at(future: asyncio.Future[None]) -> None:
-    if not future.cancelled():
-        future.exception()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.clock import micros_now
-from wrkflw_tui.engine.errors import RunAlreadyStarted, RunNotFound
+from wrkflw_tui.engine.errors import RunAlreadyStarted, RunNotFound, StorageError
 from wrkflw_tui.engine.models import (
     ErrorInfo,
     Progress,
@@ -143,20 +144,27 @@ class _ProcessLease:
         self.holder = identity.holder
         self._identity = identity
         self._name = f"process:{identity.holder}"
-        self._heartbeat = Heartbeat(path, self._name, identity.holder)
-        self._is_on_record = False
+        self._path = path
+        self._heartbeat: Heartbeat | None = None
 
     def ensure(self, connection: sqlite3.Connection) -> None:
         """Put the lease on record; called on the writer's thread, in its transaction."""
-        if not self._is_on_record:
-            leases.take(connection, self._name, self._identity, micros_now())
-            self._is_on_record = True
-            self._heartbeat.start()
+        # Looked up each time: the transaction that took it may have been undone.
+        if leases.find(connection, self._name) is not None:
+            return
+        leases.take(connection, self._name, self._identity, micros_now())
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        self._heartbeat = Heartbeat(self._path, self._name, self.holder)
+        self._heartbeat.start()
 
     async def give_up(self, database: Database) -> None:
         """End the heartbeat and the lease."""
+        if self._heartbeat is None:
+            return
         self._heartbeat.stop()
-        await database.write(lambda c: leases.give_up(c, self.holder))
+        with suppress(StorageError):  # a lease that nobody renews expires by itself
+            await database.write(lambda c: leases.give_up(c, self.holder))
 
 
 @cache
@@ -207,14 +215,18 @@ def runs_since(
 
 
 def steps_since(
-    connection: sqlite3.Connection, run_id: str, revision: int
+    connection: sqlite3.Connection, run_id: str, revision: int, from_order: int = 1
 ) -> tuple[list[StepResult], int]:
-    """Return a run's attempts that changed after `revision`, and the newest revision among them."""
+    """Return a run's attempts that changed after `revision`, and the newest revision among them.
+
+    An attempt that has ended never changes again: `from_order` is the order of the oldest one that
+    was still open at the last look, so that none before it is read.
+    """
     rows = connection.execute(
         f"SELECT {STEP} FROM wrkflw_step_results"
-        " WHERE run = (SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?) AND revision > ?"
-        " ORDER BY n",
-        (run_id, revision),
+        " WHERE run = (SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?) AND n >= ?"
+        " AND revision > ? ORDER BY n",
+        (run_id, from_order, revision),
     ).fetchall()
     newest = max((cast("int", row["revision"]) for row in rows), default=revision)
     return [step_result(row) for row in rows], newest
@@ -247,8 +259,9 @@ def read_snapshot(connection: sqlite3.Connection, run_id: str) -> WorkflowSnapsh
 
 
 def revision_now(connection: sqlite3.Connection) -> int:
-    """Return the newest revision on record."""
-    return cast("int", connection.execute("SELECT revision FROM wrkflw_revision").fetchone()[0])
+    """Return the newest revision of any run on record."""
+    row = connection.execute("SELECT coalesce(max(revision), 0) FROM wrkflw_workflow_runs")
+    return cast("int", row.fetchone()[0])
 
 
 def summary(row: sqlite3.Row) -> RunSummary:

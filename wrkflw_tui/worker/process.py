@@ -171,9 +171,8 @@ class _Log:
         self._some.clear()
         if batch:
             # Submitted is as good as written: writes are done in order, also after a cancel.
-            written = self._database.submit(lambda c: logs.append(c, self._key, batch))
             with suppress(StorageError):
-                await asyncio.shield(written)
+                await self._database.write(lambda c: logs.append(c, self._key, batch))
         self._room.set()
 
 

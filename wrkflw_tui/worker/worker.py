@@ -53,6 +53,7 @@ class Worker:
         self._failed_starts: dict[str, int] = {}
         self._warm: RunnerProcess | None = None
         self._next_due: int | None = None
+        self._looked = asyncio.Event()
         self._stopped = asyncio.Event()
         self._when_idle = False
         self._lost = False
@@ -125,6 +126,9 @@ class Worker:
                 await self._end_runs()
 
     async def _watch_record(self, group: asyncio.TaskGroup) -> None:
+        # What the folder holds now counts, not what the worker before found in it.
+        while not (self._looked.is_set() or self._stopped.is_set()):
+            await self._wait(LOOK)
         # The first look comes at once: what waits from before must not wait for a change.
         changed = True
         while not self._stopped.is_set():
@@ -230,6 +234,7 @@ class Worker:
         while not self._stopped.is_set():
             try:
                 await self._catalogue.refresh()
+                self._looked.set()
             except StorageError as error:
                 self._tell(str(error))
             await self._wait(FOLDER_LOOK)

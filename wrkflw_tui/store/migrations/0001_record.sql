@@ -1,6 +1,7 @@
--- Instants are microseconds since the epoch, UTC. Revisions come from one counter: whoever has seen
--- revision N has missed exactly the rows with a greater one.
+-- Instants are microseconds since the epoch, UTC. A revision grows with every transaction: whoever has
+-- seen revision N of the runs has missed exactly the runs and steps with a greater one.
 
+-- For what is on record beside the runs, which count their revisions themselves.
 CREATE TABLE wrkflw_revision (
     id       INTEGER PRIMARY KEY CHECK (id = 1),
     revision INTEGER NOT NULL
@@ -65,8 +66,6 @@ CREATE TABLE wrkflw_step_results (
     revision    INTEGER NOT NULL,
     PRIMARY KEY (run, n)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX wrkflw_steps_by_revision ON wrkflw_step_results (run, revision);
 
 CREATE TABLE wrkflw_run_logs (
     run      INTEGER NOT NULL REFERENCES wrkflw_workflow_runs (id) ON DELETE CASCADE,

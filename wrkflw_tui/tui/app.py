@@ -1,0 +1,281 @@
+"""The app: its places, what can be done from anywhere, and its ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.theme import Theme
+
+from wrkflw_tui.engine.errors import WrkflwError
+from wrkflw_tui.tui.feed import Feed, RecordChanged
+from wrkflw_tui.tui.known import Change, Known
+from wrkflw_tui.tui.screens.place import AppScreen
+from wrkflw_tui.tui.screens.workflows import WorkflowsScreen
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from textual.app import SystemCommand
+    from textual.screen import Screen
+
+    from wrkflw_tui.config import Config
+    from wrkflw_tui.store.runs import WorkflowStorage
+    from wrkflw_tui.tui.worker_link import WorkerLink
+
+T = TypeVar("T")
+
+THEME = Theme(
+    name="wrkflw",
+    primary="#5f87af",
+    secondary="#7c8aa5",
+    accent="#56b6a8",
+    foreground="#d5dae3",
+    background="#14171d",
+    surface="#191d24",
+    panel="#20252e",
+    success="#7fb77e",
+    warning="#d9b25f",
+    error="#e06c75",
+    variables={
+        "scrollbar": "#343b47",
+        "scrollbar-hover": "#465060",
+        "scrollbar-active": "#5f87af",
+        "scrollbar-background": "#14171d",
+        "scrollbar-background-hover": "#14171d",
+        "scrollbar-background-active": "#14171d",
+        "scrollbar-corner-color": "#14171d",
+    },
+)
+
+
+def _runs_screen() -> Screen[Any]:
+    from wrkflw_tui.tui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+def _schedules_screen() -> Screen[Any]:
+    from wrkflw_tui.tui.screens.schedules import SchedulesScreen
+
+    return SchedulesScreen()
+
+
+class WrkflwApp(App[None]):
+    """The app over one folder and one record."""
+
+    TITLE = "wrkflw-tui"
+    CSS_PATH = "app.tcss"
+    DEFAULT_MODE = "workflows"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
+        "workflows": WorkflowsScreen,
+        "runs": _runs_screen,
+        "schedules": _schedules_screen,
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "place('workflows')", "Workflows", id="app.workflows", show=False),
+        Binding("2", "place('runs')", "Runs", id="app.runs", show=False),
+        Binding("3", "place('schedules')", "Schedules", id="app.schedules", show=False),
+        Binding("colon", "command_palette", "Commands", id="app.commands", show=False),
+        Binding("question_mark,f1", "help", "Help", id="app.help", key_display="?"),
+        Binding("q", "quit", "Quit", id="app.quit"),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit_always", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        config: Config,
+        storage: WorkflowStorage | None = None,
+        worker: WorkerLink | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.worker = worker
+        self.clock = clock
+        self.known = Known()
+        self._owns_storage = storage is None
+        self._storage = storage
+        self._feed = Feed(config.database, self)
+        self._quitting = False
+        self._dress()
+
+    def _dress(self) -> None:
+        self.register_theme(THEME)
+        if os.environ.get("NO_COLOR"):
+            self.theme = "ansi-dark"  # with it Textual sends no colour at all, not even greys
+        elif "TEXTUAL_THEME" not in os.environ:
+            self.theme = THEME.name
+
+    # -- beginning and end
+
+    def on_mount(self) -> None:
+        """Watch the record, and end in order when told to."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            try:
+                loop.add_signal_handler(number, self._ended_by, 128 + number)
+            except (NotImplementedError, RuntimeError, ValueError):
+                break  # not the main thread, or no such signals here
+        self._feed.start()
+        if self.worker is not None:
+            self.call_after_refresh(self._begin_work)
+
+    def _begin_work(self) -> None:
+        self.run_worker(self._tend_worker(), name="worker link", exit_on_error=False)
+
+    async def _tend_worker(self) -> None:
+        worker = self.worker
+        if worker is None:
+            return
+        try:
+            await worker.start()
+        except Exception as error:
+            # Whatever is wrong with the worker, the record can still be read.
+            self.complain(f"the worker cannot be started: {error}")
+        while not self._quitting:
+            self._show_state()
+            await asyncio.sleep(1)
+            try:
+                await worker.check()
+            except Exception as error:
+                self.complain(f"the worker: {error}")
+                await asyncio.sleep(30)
+
+    def _ended_by(self, code: int) -> None:
+        self._quitting = True
+        self.run_worker(self._end(code), name="end", exit_on_error=False)
+
+    async def _end(self, code: int) -> None:
+        if self.worker is not None:
+            try:
+                await asyncio.wait_for(self.worker.stop(), timeout=5)
+            except Exception as error:
+                self.log.error(f"worker: {error}")
+        self.exit(return_code=code)
+
+    async def on_unmount(self) -> None:
+        """Stop looking and close the file."""
+        self._feed.stop()
+        if self._owns_storage and self._storage is not None:
+            await self._storage.close()
+
+    async def action_quit(self) -> None:
+        """Leave; ask first what shall become of runs that are at work."""
+        self.run_worker(
+            self._quit(), name="quit", exclusive=True, group="quit", exit_on_error=False
+        )
+
+    async def _quit(self) -> None:
+        leave = False
+        active = [run for run in self.known.active() if run.trigger != "library"]
+        if self.worker is not None and active:
+            from wrkflw_tui.tui.screens.quit import ask_quit
+
+            answer = await self.push_screen_wait(ask_quit(len(active)))
+            if answer == "stay":
+                return
+            leave = answer == "leave"
+        self._quitting = True
+        try:
+            if self.worker is not None:
+                await (self.worker.leave() if leave else self.worker.stop())
+        except Exception as error:
+            self.log.error(f"worker: {error}")
+        self.exit()
+
+    # -- the record
+
+    @property
+    def storage(self) -> WorkflowStorage:
+        """The record."""
+        if self._storage is None:
+            from wrkflw_tui.store.runs import WorkflowStorage
+
+            self._storage = WorkflowStorage(self.config.database)
+        return self._storage
+
+    def on_record_changed(self, event: RecordChanged) -> None:
+        """Take what the feed found and tell the screens that are in sight."""
+        self.known.take(event.change)
+        if event.change.problem:
+            self.complain(event.change.problem)
+        self._show_state(event.change)
+
+    def _show_state(self, change: Change | None = None) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, AppScreen) and screen.is_mounted:
+                screen.show_state()
+                if change is not None:
+                    screen.record_changed(change)
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Read from the record; what goes wrong is said, and `None` returned."""
+        try:
+            return await self.storage.database.read(work)
+        except (WrkflwError, OSError) as error:
+            self.complain(str(error))
+            return None
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Write to the record; what goes wrong is said, and `None` returned."""
+        try:
+            return await self.storage.database.write(work)
+        except (WrkflwError, OSError) as error:
+            self.complain(str(error))
+            return None
+
+    def complain(self, message: str) -> None:
+        """Say what went wrong."""
+        self.notify(message, severity="error", markup=False, timeout=10)
+
+    def say(self, message: str) -> None:
+        """Say what was done."""
+        self.notify(message, markup=False, timeout=3)
+
+    def do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that waits, without holding up the keys."""
+        self.run_worker(self._guarded(work), exit_on_error=False)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            # An app that dies takes the view of everything else with it.
+            self.log.error(repr(error))
+            self.complain(f"{type(error).__name__}: {error}")
+
+    # -- what can be done from anywhere
+
+    def action_place(self, place: str) -> None:
+        """Go to a place."""
+        if not self.screen.is_modal:
+            self.switch_mode(place)
+
+    def action_help(self) -> None:
+        """Show the keys that work here."""
+        from wrkflw_tui.tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def open_run(self, run_id: str) -> None:
+        """Show a run."""
+        from wrkflw_tui.tui.screens.run import RunScreen
+
+        self.push_screen(RunScreen(run_id))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Offer what can be done here, each workflow and the recent runs."""
+        from wrkflw_tui.tui.commands import commands
+
+        yield from commands(self, screen)
+        for command in super().get_system_commands(screen):  # pyright: ignore[reportUnknownMemberType]
+            if command.title not in ("Keys", "Maximize", "Minimize"):
+                yield command

@@ -1,0 +1,144 @@
+"""What a person does to workflows and runs, from whichever screen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual.app import SuspendNotSupported
+
+from wrkflw_tui.engine.errors import RunEnded
+from wrkflw_tui.store import catalog, claims
+from wrkflw_tui.store import runs as runs_on_record
+from wrkflw_tui.tui import text
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from wrkflw_tui.engine.models import RunSummary
+    from wrkflw_tui.store.catalog import CatalogEntry
+    from wrkflw_tui.tui.app import WrkflwApp
+    from wrkflw_tui.tui.fields import Schema
+
+
+def schema_of(entry: CatalogEntry) -> Schema:
+    """Read the schema of a workflow's input."""
+    return cast("Schema", json.loads(entry.input_schema))
+
+
+async def run_with_form(app: WrkflwApp, workflow_id: str) -> None:
+    """Ask for the input, start the run and show it; without input it starts at once."""
+    from wrkflw_tui.tui.fields import wants_input
+
+    entry = app.known.workflow(workflow_id)
+    if entry is None:
+        app.complain(f"{workflow_id} is not in the folder any more")
+        return
+    if not wants_input(schema_of(entry)):
+        await start(app, workflow_id, "null")
+        return
+    from wrkflw_tui.tui.screens.run_form import RunForm
+
+    given = await app.push_screen_wait(RunForm(entry, schema_of(entry)))
+    if given is not None:
+        await start(app, workflow_id, given)
+
+
+async def run_again(app: WrkflwApp, workflow_id: str) -> None:
+    """Start a run with the last input; ask for it where there is none."""
+    entry = app.known.workflow(workflow_id)
+    if entry is None or entry.last_input is None:
+        await run_with_form(app, workflow_id)
+    else:
+        await start(app, workflow_id, entry.last_input)
+
+
+async def start(app: WrkflwApp, workflow_id: str, given: str) -> None:
+    """Put a run on record and show it."""
+
+    def work(connection: sqlite3.Connection) -> str:
+        catalog.keep_input(connection, workflow_id, given)
+        return claims.enqueue(connection, workflow_id, given, "app")
+
+    run_id = await app.write(work)
+    if run_id is not None:
+        app.open_run(run_id)
+
+
+async def repeat(app: WrkflwApp, run: RunSummary) -> None:
+    """Start another run with the input of one on record."""
+    snapshot = await app.read(lambda c: runs_on_record.read_snapshot(c, run.run_id))
+    if snapshot is not None:
+        await start(app, run.workflow_id, snapshot.input_json or "null")
+
+
+async def cancel(app: WrkflwApp, runs: Sequence[RunSummary]) -> None:
+    """Ask, then cancel runs."""
+    from wrkflw_tui.tui.screens.confirm import Confirm
+
+    if not runs:
+        app.say("nothing is running there")
+        return
+    names = "\n".join(f"{run.workflow_id} #{text.short_id(run.run_id)}" for run in runs[:8])
+    more = f"\nand {len(runs) - 8} more" if len(runs) > 8 else ""
+    question = f"Cancel {text.count(len(runs), 'run')}?"
+    detail = f"{names}{more}\n\nSteps that are done stay on record."
+    if await app.push_screen_wait(Confirm(question, detail)) != "yes":
+        return
+
+    def work(connection: sqlite3.Connection) -> None:
+        for run in runs:
+            try:
+                claims.request_cancel(connection, run.run_id)
+            except RunEnded:
+                continue  # it was quicker
+
+    await app.write(work)
+
+
+async def edit(app: WrkflwApp, path: Path, line: int | None = None) -> None:
+    """Open a file in the person's editor."""
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or _first("nano", "vim", "vi")
+    if command is None:
+        app.complain("no editor is set: set EDITOR to the one you like")
+        return
+    at = [f"+{line}"] if line and Path(shlex.split(command)[0]).name in _LINES else []
+    await _outside(app, [*shlex.split(command), *at, str(path)])
+
+
+async def page(app: WrkflwApp, content: str) -> None:
+    """Open text in the person's pager."""
+    command = os.environ.get("PAGER") or _first("less", "more")
+    if command is None:
+        app.complain("no pager is set: set PAGER to the one you like")
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        await _outside(app, [*shlex.split(command), file.name])
+
+
+_LINES = {"vi", "vim", "nvim", "nano", "emacs", "micro", "kak", "hx"}
+
+
+def _first(*names: str) -> str | None:
+    return next((name for name in names if shutil.which(name)), None)
+
+
+async def _outside(app: WrkflwApp, command: list[str]) -> None:
+    try:
+        with app.suspend():
+            await asyncio.to_thread(subprocess.run, command, check=False)
+    except SuspendNotSupported:
+        app.complain("this terminal cannot hand the screen over to another program")
+    except OSError as error:
+        app.complain(f"cannot start {command[0]}: {error.strerror or error}")
+    app.refresh()

@@ -1,0 +1,125 @@
+"""What the app knows of the record, kept up to date by the feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wrkflw_tui.engine.models import ACTIVE, RunSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wrkflw_tui.engine.models import RunStatus
+    from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+    from wrkflw_tui.store.schedules import Fire, ScheduleRow
+
+HISTORY = 14
+"""How many of a workflow's runs are drawn as its history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The folder as the last look found it."""
+
+    files: tuple[AutomationFile, ...]
+    workflows: tuple[CatalogEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleState:
+    """A schedule, and how its last fire went."""
+
+    row: ScheduleRow
+    last: Fire | None
+    last_status: RunStatus | None
+    words: str = ""
+    """Its expression in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a look at the record found to be new; `None` where nothing is."""
+
+    runs: tuple[RunSummary, ...] = ()
+    catalog: Catalog | None = None
+    schedules: tuple[ScheduleState, ...] | None = None
+    problem: str | None = None
+    """Why the record cannot be read, or empty once it can again."""
+
+
+@dataclass(slots=True)
+class Known:
+    """Everything that the lists show."""
+
+    loaded: bool = False
+    problem: str = ""
+    catalog: Catalog = field(default_factory=lambda: Catalog((), ()))
+    schedules: tuple[ScheduleState, ...] = ()
+    history: dict[str, list[RunSummary]] = field(default_factory=dict)
+    """The latest runs of each workflow, newest first."""
+    recent: dict[str, RunSummary] = field(default_factory=dict)
+    """Runs by id, as far as they have been read."""
+
+    def take(self, change: Change) -> None:
+        """Bring it up to date."""
+        if change.problem is not None:
+            self.problem = change.problem
+        if change.catalog is not None:
+            self.catalog = change.catalog
+            self.loaded = True
+        if change.schedules is not None:
+            self.schedules = change.schedules
+        for run in change.runs:
+            self.recent[run.run_id] = run
+            self._remember(run)
+
+    def _remember(self, run: RunSummary) -> None:
+        history = self.history.setdefault(run.workflow_id, [])
+        for place, known in enumerate(history):
+            if known.run_id == run.run_id:
+                history[place] = run
+                return
+        history.append(run)
+        history.sort(key=newest_first)
+        del history[HISTORY:]
+
+    def newest(self) -> list[RunSummary]:
+        """Return the runs that have been read, newest first."""
+        return sorted(self.recent.values(), key=newest_first)
+
+    def active(self, workflow_id: str | None = None) -> list[RunSummary]:
+        """Return the runs, of one workflow or of all, that are queued or at work."""
+        return [
+            run
+            for run in self.recent.values()
+            if run.status in ACTIVE and workflow_id in (None, run.workflow_id)
+        ]
+
+    def latest(self, workflow_id: str) -> RunSummary | None:
+        """Return the newest run of a workflow."""
+        history = self.history.get(workflow_id)
+        return history[0] if history else None
+
+    def workflow(self, workflow_id: str) -> CatalogEntry | None:
+        """Return the workflow of that id, if the folder holds it."""
+        return next((w for w in self.catalog.workflows if w.workflow_id == workflow_id), None)
+
+    def schedules_of(self, workflow_id: str) -> list[ScheduleState]:
+        """Return the schedules of one workflow, the soonest first."""
+        return [state for state in self.schedules if state.row.workflow_id == workflow_id]
+
+    def next_fire(self, workflow_id: str) -> int | None:
+        """Return when a workflow fires next, in seconds since the epoch."""
+        return soonest(self.schedules_of(workflow_id))
+
+
+def soonest(states: Sequence[ScheduleState]) -> int | None:
+    """Return the first instant at which one of the schedules fires."""
+    instants = [s.row.next_at for s in states if not s.row.paused and s.row.next_at is not None]
+    return min(instants, default=None)
+
+
+def newest_first(run: RunSummary) -> tuple[float, str]:
+    """Sort key: the newest run first, ids deciding between equals."""
+    return -run.created_at.timestamp(), run.run_id

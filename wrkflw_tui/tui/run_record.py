@@ -1,0 +1,87 @@
+"""One run as it is read bit by bit while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wrkflw_tui.engine.models import ENDED, StepResult
+from wrkflw_tui.store import logs, runs
+from wrkflw_tui.store.logs import LogStretch
+from wrkflw_tui.tui.graph import GraphNode, nodes_of
+from wrkflw_tui.tui.tree import TreeLine, tree
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from wrkflw_tui.engine.models import RunSummary, WorkflowSnapshot
+
+STRETCHES = 1000
+"""How many stretches of the log are read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one look at a run found to be new."""
+
+    run: RunSummary
+    steps: list[StepResult]
+    revision: int
+    log: list[LogStretch]
+    whole: WorkflowSnapshot | None
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """What has been read of one run."""
+
+    run_id: str
+    run: RunSummary | None = None
+    results: dict[str, StepResult] = field(default_factory=dict)
+    attempts: dict[tuple[str, int], StepResult] = field(default_factory=dict)
+    log: list[LogStretch] = field(default_factory=list)
+    input_json: str | None = None
+    result_json: str | None = None
+    _nodes: list[GraphNode] = field(default_factory=list)
+    _revision: int = 0
+    _is_complete: bool = False
+
+    def look(self, connection: sqlite3.Connection) -> News:
+        """Read what is new; called on another thread, changes nothing here."""
+        connection.execute("BEGIN")  # one moment of the record
+        try:
+            run = runs.read_summary(connection, self.run_id)
+            steps, revision = runs.steps_since(connection, self.run_id, self._revision)
+            after = self.log[-1].n if self.log else 0
+            stretches = logs.read_log(connection, self.run_id, after, STRETCHES)
+        finally:
+            connection.execute("COMMIT")
+        # The input never changes and the result comes with the end: else only what is new is read.
+        is_due = self.run is None or (run.status in ENDED and not self._is_complete)
+        whole = runs.read_snapshot(connection, self.run_id) if is_due else None
+        return News(run, steps, revision, stretches, whole)
+
+    def take(self, news: News) -> None:
+        """Add what was read."""
+        self.run = news.run
+        self._revision = news.revision
+        self._is_complete = news.run.status in ENDED
+        for step in news.steps:
+            self.attempts[step.path, step.order] = step
+            known = self.results.get(step.path)
+            if known is None or known.order <= step.order:
+                self.results[step.path] = step
+        self.log.extend(news.log)
+        if news.whole is not None:
+            self.input_json = news.whole.input_json
+            self.result_json = news.whole.result_json
+            self._nodes = nodes_of(news.whole.graph_json)
+
+    def lines(self) -> list[TreeLine]:
+        """Return the steps for the tree."""
+        return tree(self._nodes, self.results)
+
+    def attempts_at(self, path: str) -> list[StepResult]:
+        """Return every attempt at a path, oldest first."""
+        found = [attempt for (where, _), attempt in self.attempts.items() if where == path]
+        return sorted(found, key=lambda attempt: attempt.order)
