@@ -10,10 +10,10 @@ from wrkflw_tui.engine.errors import StepTimeout
 from wrkflw_tui.engine.threads import call_on_thread
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Awaitable
 
     from wrkflw_tui.engine.clock import Clock
+    from wrkflw_tui.engine.context import StopFlag
     from wrkflw_tui.engine.step import Step
 
 GRACE = timedelta(seconds=2)
@@ -33,7 +33,7 @@ class AttemptFailed(Exception):
 async def attempt(
     step: Step[object, object],
     arguments: tuple[object, ...],
-    cancelled: threading.Event,
+    cancelled: StopFlag,
     clock: Clock,
 ) -> object:
     """Call the step's function and return what it returns. Raises `AttemptFailed`.
@@ -68,7 +68,7 @@ async def _call_in_time(
     step: Step[object, object],
     arguments: tuple[object, ...],
     limit: timedelta,
-    cancelled: threading.Event,
+    cancelled: StopFlag,
     clock: Clock,
 ) -> object:
     call = asyncio.create_task(_call(step, arguments))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Never, Protocol, TypeVar
@@ -28,6 +27,23 @@ logger = logging.getLogger("wrkflw_tui.step")
 
 class StepCancelled(WrkflwError):
     """Raised in a step by `raise_if_cancelled` once its run is being stopped."""
+
+
+class StopFlag:
+    """Says that a step should stop: a plain flag, for an event's lock costs more than a step."""
+
+    __slots__ = ("_is_set",)
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        """Say it."""
+        self._is_set = True
+
+    def is_set(self) -> bool:
+        """Tell whether it was said."""
+        return self._is_set
 
 
 class Scope(Protocol):
@@ -59,7 +75,7 @@ class StepContext:
     """Counts every entry of the function in this run, from 1."""
     _walk: Scope = field(repr=False)
     _scope: str = field(repr=False)
-    _cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
+    _cancelled: StopFlag = field(default_factory=StopFlag, repr=False)
 
     @property
     def idempotency_key(self) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import traceback
-from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.models import ErrorInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class WrkflwError(Exception):
@@ -79,6 +76,9 @@ class StorageError(WrkflwError):
     """The record cannot be read or written; says which file and why."""
 
 
+_ENGINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+
+
 def printable(text: str) -> str:
     """Return `text` with lone surrogates escaped, so that it can be stored as UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -112,6 +112,8 @@ def _message(error: BaseException) -> str:
 
 
 def _own_traceback(error: BaseException) -> str:
-    frames: Sequence[traceback.FrameSummary] = traceback.extract_tb(error.__traceback__)
-    lines = traceback.StackSummary.from_list(list(frames)).format()
-    return "".join(lines)
+    """Return the traceback from the author's code on: how the engine called it helps nobody."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    while frames and frames[0].filename.startswith(_ENGINE):
+        frames.pop(0)
+    return "".join(traceback.StackSummary.from_list(frames).format())

@@ -72,11 +72,11 @@ def _describe(node: Node) -> dict[str, object]:
 
 def shape_of(nodes: tuple[Node, ...]) -> list[list[object]]:
     """Describe what a walk's paths depend on: kinds and ids, not what is said of them."""
-    return [
-        [type(node).__name__, node.id]
-        + ([shape_of(node.workflow.nodes)] if isinstance(node, WorkflowNode) else [])
-        for node in nodes
-    ]
+    return [[type(node).__name__, node.id, *_inside(node)] for node in nodes]
+
+
+def _inside(node: Node) -> list[list[object]]:
+    return shape_of(node.workflow.nodes) if isinstance(node, WorkflowNode) else []
 
 
 def leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:

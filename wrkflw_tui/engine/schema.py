@@ -7,12 +7,15 @@ import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
 from functools import cached_property
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from wrkflw_tui.engine.errors import DefinitionError, WrkflwError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 T = TypeVar("T")
 
@@ -59,35 +62,33 @@ class Schema(Generic[T]):
         what is read back would not equal it.
         """
         valid = self._adapter.validate_python(value)
+        problem = ""
+        for text in self._writings(valid):
+            try:
+                back = self._adapter.validate_json(text)
+            except ValidationError as error:
+                problem = problem or f"cannot be read back from the record: {error}"
+                continue
+            if back == valid or reads_back(valid, back):
+                return text, back
+            problem = f"would read back differently: {_short(valid)} became {_short(back)}"
+        raise UnstorableValue(f"a value of {name_of(self.source)} {problem}")
+
+    def _writings(self, valid: T) -> Iterator[str]:
+        """Yield what may be recorded for `valid`, the usual first.
+
+        The others write NaN and the infinities as such, where Pydantic's own JSON has null: the
+        second where a float is declared, the third anywhere.
+        """
         try:
-            text = self._adapter.dump_json(valid, warnings="error").decode()
+            yield self._adapter.dump_json(valid, warnings="error").decode()
+            yield json.dumps(self._adapter.dump_python(valid, mode="json"), ensure_ascii=False)
+            plain = to_jsonable_python(self._adapter.dump_python(valid), inf_nan_mode="constants")
+            yield json.dumps(plain, ensure_ascii=False)
         except PydanticSerializationError as error:
             raise UnstorableValue(
                 f"{name_of(self.source)} cannot be written as JSON: {error}"
             ) from error
-        try:
-            back = self._adapter.validate_json(text)
-        except ValidationError:
-            return self._store_constants(valid)
-        if back == valid or reads_back(valid, back):
-            return text, back
-        return self._store_constants(valid)
-
-    def _store_constants(self, valid: T) -> tuple[str, T]:
-        """Store what Pydantic would write as null: NaN and the infinities."""
-        text = json.dumps(self._adapter.dump_python(valid, mode="json"), ensure_ascii=False)
-        try:
-            back = self._adapter.validate_json(text)
-        except ValidationError as error:
-            raise UnstorableValue(
-                f"a value of {name_of(self.source)} cannot be read back from the record: {error}"
-            ) from error
-        if not (back == valid or reads_back(valid, back)):
-            raise UnstorableValue(
-                f"a value of {name_of(self.source)} would read back differently: "
-                f"{_short(valid)} became {_short(back)}"
-            )
-        return text, back
 
     def json_schema(self) -> dict[str, object]:
         """Return the JSON Schema of what this type accepts."""

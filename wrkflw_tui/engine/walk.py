@@ -5,22 +5,21 @@ Starting, recovering and retrying a run are this same walk over a different reco
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from wrkflw_tui.engine.attempt import AttemptFailed, attempt
-from wrkflw_tui.engine.context import StepContext, current_step
+from wrkflw_tui.engine.context import StepContext, StopFlag, current_step
 from wrkflw_tui.engine.errors import StepCrashed, describe_error
 from wrkflw_tui.engine.models import ErrorInfo, from_micros
 from wrkflw_tui.engine.nodes import MapNode, Node, StepNode, WorkflowNode
 from wrkflw_tui.engine.retry import NO_RETRY, RetryPolicy
-from wrkflw_tui.engine.schema import Schema
 
 if TYPE_CHECKING:
     from wrkflw_tui.engine.clock import Clock
     from wrkflw_tui.engine.journal import Entry, Journal
     from wrkflw_tui.engine.models import Progress
+    from wrkflw_tui.engine.schema import Schema
     from wrkflw_tui.engine.step import Step
     from wrkflw_tui.engine.workflow import Workflow
 
@@ -179,7 +178,7 @@ class Walk:
     async def _attempt(
         self, step: Step[object, object], entry: Entry, scope: str, taken: object
     ) -> object:
-        cancelled = threading.Event()
+        cancelled = StopFlag()
         arguments: tuple[object, ...] = (taken,)
         if step.wants_context:
             arguments = (taken, self._context(entry, step.id, scope, cancelled))
@@ -234,7 +233,7 @@ class Walk:
         raise StepFailed(entry.path, info, error) from error
 
     def _context(
-        self, entry: Entry, step_id: str, scope: str, cancelled: threading.Event | None = None
+        self, entry: Entry, step_id: str, scope: str, cancelled: StopFlag | None = None
     ) -> StepContext:
         return StepContext(
             run_id=self._journal.run_id,
@@ -244,7 +243,7 @@ class Walk:
             attempt=entry.attempt,
             _walk=self,
             _scope=scope,
-            _cancelled=cancelled or threading.Event(),
+            _cancelled=cancelled or StopFlag(),
         )
 
     def recorded_output(self, scope: str, step_id: str) -> str | None:

@@ -6,13 +6,19 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
-from wrkflw_tui.engine.context import StepContext
 from wrkflw_tui.engine.errors import DefinitionError
-from wrkflw_tui.engine.nodes import MapNode, Node, StepNode, WorkflowNode, graph_of, leaves, shape_of
+from wrkflw_tui.engine.nodes import (
+    MapNode,
+    Node,
+    StepNode,
+    WorkflowNode,
+    graph_of,
+    leaves,
+    shape_of,
+)
 from wrkflw_tui.engine.runnable import In, Out, Runnable, check_id
 from wrkflw_tui.engine.schema import Schema
 from wrkflw_tui.engine.step import (
@@ -25,8 +31,9 @@ from wrkflw_tui.engine.step import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from wrkflw_tui.engine.context import StepContext
     from wrkflw_tui.engine.journal import RunStorage
     from wrkflw_tui.engine.retry import RetryPolicy
     from wrkflw_tui.engine.run import WorkflowRun
@@ -37,8 +44,6 @@ WIn = TypeVar("WIn")
 WOut = TypeVar("WOut")
 Prev = TypeVar("Prev", covariant=True)
 Next = TypeVar("Next")
-
-MapFunction: TypeAlias = Callable[[I], O] | Callable[[I, StepContext], O]
 
 
 class Workflow(Runnable[In, Out]):
@@ -136,9 +141,26 @@ class WorkflowBuilder(Generic[WIn, Prev, WOut]):
         self._add(node)
         return cast("WorkflowBuilder[WIn, Next, WOut]", self)
 
+    # Two overloads, not a union: mypy checks a lambda's body only where it knows its parameters.
+    @overload
     def map(
         self,
-        function: MapFunction[Prev, Next],
+        function: Callable[[Prev], Next],
+        output_schema: TypeOf[Next] | None = None,
+        *,
+        id: str | None = None,
+    ) -> WorkflowBuilder[WIn, Next, WOut]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[Prev, StepContext], Next],
+        output_schema: TypeOf[Next] | None = None,
+        *,
+        id: str | None = None,
+    ) -> WorkflowBuilder[WIn, Next, WOut]: ...
+    def map(
+        self,
+        function: Callable[[Prev], Next] | Callable[[Prev, StepContext], Next],
         output_schema: TypeOf[Next] | None = None,
         *,
         id: str | None = None,
