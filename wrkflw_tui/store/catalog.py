@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from wrkflw_tui.engine.clock import micros_now
-from wrkflw_tui.store.database import next_revision
+from wrkflw_tui.store.file import next_revision
 
 if TYPE_CHECKING:
     import sqlite3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.store.database import connect
+from wrkflw_tui.store.file import connect
 
 if TYPE_CHECKING:
     import sqlite3

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import RunEnded, RunNotFound
 from wrkflw_tui.engine.models import ENDED, ErrorInfo, RunStatus
-from wrkflw_tui.store.database import next_run_revision
+from wrkflw_tui.store.file import next_run_revision
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,139 +1,31 @@
-"""The file: opening it, migrating it, and the writer that groups commits."""
+"""The file, for one process: a thread that reads, one that writes, and grouped commits."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import importlib.resources
-import os
 import queue
 import sqlite3
 import threading
-from contextlib import contextmanager, suppress
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from wrkflw_tui.engine.errors import StorageError
-
-try:
-    import fcntl
-except ImportError:  # no advisory locks here: SQLite's own waiting must do
-    fcntl = None
+from wrkflw_tui.store.file import Turn, connect, prepare, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from pathlib import Path
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT = 10.0
-"""Seconds that a connection waits for another's lock."""
-
-
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open the file for one thread, with every setting that its users rely on.
-
-    Raises `StorageError` where it cannot be opened.
-    """
-    mode = "ro" if read_only else "rwc"
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    try:
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-        )
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-        if read_only:
-            connection.execute("PRAGMA query_only = ON")
-    except sqlite3.Error as error:
-        raise StorageError(f"cannot open {path}: {error}") from error
-    return connection
-
-
-def prepare(path: Path) -> None:
-    """Create or migrate the file. Raises `StorageError`; a newer file is left untouched."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            # Made by us first, so that it is never readable by others, not even for a moment.
-            with suppress(FileExistsError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise StorageError(f"cannot make {path}: {error.strerror or error}") from error
-    turn = Turn(path)
-    try:
-        with turn, closing_connection(path) as connection:
-            _migrate(connection, path)
-    except sqlite3.Error as error:
-        raise StorageError(f"cannot prepare {path}: {error}") from error
-    finally:
-        turn.close()
-
-
-@contextmanager
-def closing_connection(path: Path) -> Generator[sqlite3.Connection]:
-    """Open a connection and close it at the end."""
-    connection = connect(path)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    scripts = _migrations()
-    version = cast("int", connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(scripts):
-        raise StorageError(
-            f"{path} was written by a newer version (its format is {version}, this one knows "
-            f"{len(scripts)}): update wrkflw-tui, or choose another file with --database"
-        )
-    if version == len(scripts):
-        return
-    connection.execute("PRAGMA journal_mode = WAL")
-    for number, script in enumerate(scripts[version:], start=version + 1):
-        # executescript would commit by itself: the script's own BEGIN and COMMIT hold it together.
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
-        )
-
-
-def _migrations() -> list[str]:
-    folder = importlib.resources.files("wrkflw_tui.store") / "migrations"
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return [(folder / name).read_text("utf-8") for name in names]
-
-
-class Turn:
-    """A lock beside the file that gives each writer its turn.
-
-    SQLite's own waiting starves some writers while others pass; an advisory lock is fair.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.with_name(path.name + "-turn")
-        self._descriptor: int | None = None
-
-    def __enter__(self) -> None:
-        if fcntl is None:
-            return
-        if self._descriptor is None:
-            try:
-                self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                reason = error.strerror or error
-                raise StorageError(f"cannot write beside {self._path}: {reason}") from error
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        if fcntl is not None and self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Give up the lock's file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+FEW = 4
+"""Works that the loop's own thread commits at most in one turn."""
+SLOW = 0.005
+"""Seconds; after a commit that took longer the writer's thread commits for a while."""
+PAUSE = 10
+"""How many times as long as that commit such a while lasts."""
 
 
 class _Job(Generic[T]):
@@ -154,6 +46,72 @@ class _Job(Generic[T]):
         self.error: BaseException | None = None
 
 
+_Late = tuple[
+    "Callable[[], Callable[[sqlite3.Connection], None]]",
+    "Callable[[BaseException | None], object]",
+]
+
+
+class CommitHere:
+    """Commits on the caller's own thread, where nothing has to be waited for.
+
+    Handing a commit to the writer's thread and back takes half as long as the commit itself.
+    Whatever does not go smoothly here is undone and left to that thread, which waits and names
+    what is wrong.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = Turn(path)
+        self._connection: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
+        self._not_before = 0.0
+        self.may_begin = False
+        """Set once the writer's thread has opened the file."""
+
+    def commit(self, works: list[Callable[[sqlite3.Connection], None]]) -> bool:
+        """Do the works in one transaction. Returns whether they are on disk."""
+        began = time.monotonic()
+        if not self.may_begin or len(works) > FEW or began < self._not_before:
+            return False
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if not self._turn.try_enter():
+                return False
+            try:
+                return self._transact(works)
+            finally:
+                self._turn.leave()
+                took = time.monotonic() - began
+                if took > SLOW:
+                    self._not_before = began + took * PAUSE
+        except StorageError:
+            return False
+        finally:
+            self._lock.release()
+
+    def _transact(self, works: list[Callable[[sqlite3.Connection], None]]) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = connect(self._path, timeout=0)
+            with transaction(self._connection):
+                for work in works:
+                    work(self._connection)
+        except Exception:
+            return False  # undone: the writer's thread does it again, and says what is wrong
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self.may_begin = False
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            self._turn.close()
+
+
 class Database:
     """The file, for one process: one thread that writes, one that reads.
 
@@ -164,10 +122,15 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._turn = Turn(path)
+        self._here = CommitHere(path)
+        self._soon: dict[asyncio.AbstractEventLoop, list[_Late]] = {}
         self._writes: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._reads: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
+        self._preparing = threading.Lock()
+        self._prepared = False
+        self._waiting = 0
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction and return what it returns, once that is on disk.
@@ -190,8 +153,40 @@ class Database:
 
         Writes are done in the order of submission.
         """
+        self._put(_Job(work, loop, done))
+
+    def submit_soon(
+        self,
+        take: Callable[[], Callable[[sqlite3.Connection], None]],
+        loop: asyncio.AbstractEventLoop,
+        done: Callable[[BaseException | None], object],
+    ) -> None:
+        """Submit at the end of this turn of the loop, when `take` is asked for the work.
+
+        A few that are alone are committed by the loop's own thread, where that is quick; the rest,
+        and whatever would have to wait for others, by the writer's.
+        """
+        batch = self._soon.get(loop)
+        if batch is None:
+            batch = self._soon[loop] = []
+            loop.call_soon(self._flush, loop)
+        batch.append((take, done))
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs: list[_Job[None]] = []
+        for take, done in self._soon.pop(loop):
+            jobs.append(_Job(take(), loop, lambda _, error, done=done: done(error)))
+        if not self._waiting and self._here.commit([job.work for job in jobs]):
+            _call_back(jobs)
+        else:
+            for job in jobs:
+                self._put(job)
+
+    def _put(self, job: _Job[Any]) -> None:
         self._start()
-        self._writes.put(_Job(work, loop, done))
+        with self._lock:
+            self._waiting += 1
+        self._writes.put(job)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on a connection that only reads, and return what it returns."""
@@ -203,6 +198,8 @@ class Database:
 
     async def close(self) -> None:
         """Finish what was submitted and close the file."""
+        if self._soon:
+            await asyncio.sleep(0)  # to the end of the loop's turn, when what waits is sent
         with self._lock:
             threads, self._threads = self._threads, []
         if threads:
@@ -210,6 +207,7 @@ class Database:
             self._reads.put(None)
             for thread in threads:
                 await asyncio.to_thread(thread.join)
+        self._here.close()
         self._turn.close()
 
     def _start(self) -> None:
@@ -218,7 +216,6 @@ class Database:
         with self._lock:
             if self._threads:
                 return
-            prepare(self.path)
             self._threads = [
                 threading.Thread(target=self._write_loop, name="wrkflw-writer", daemon=True),
                 threading.Thread(target=self._read_loop, name="wrkflw-reader", daemon=True),
@@ -226,12 +223,20 @@ class Database:
             for thread in self._threads:
                 thread.start()
 
+    def _open(self, *, read_only: bool) -> sqlite3.Connection:
+        """Open the file for one of the threads; the first of them prepares it."""
+        with self._preparing:
+            if not self._prepared:
+                prepare(self.path)
+                self._prepared = True
+        return connect(self.path, read_only=read_only)
+
     def _read_loop(self) -> None:
         connection: sqlite3.Connection | None = None
         while (job := self._reads.get()) is not None:
             try:
                 if connection is None:
-                    connection = connect(self.path, read_only=True)
+                    connection = self._open(read_only=True)
                 job.result = job.work(connection)
             except BaseException as error:
                 job.error = _named(error, self.path)
@@ -255,11 +260,14 @@ class Database:
                 jobs.append(following)
             try:
                 if connection is None:
-                    connection = connect(self.path)
+                    connection = self._open(read_only=False)
                 self._commit(connection, jobs)
             except BaseException as error:
                 for job in jobs:
                     job.error = _named(error, self.path)
+            with self._lock:
+                self._waiting -= len(jobs)
+                self._here.may_begin = connection is not None
             _settle(jobs)
         if connection is not None:
             connection.close()
@@ -279,38 +287,6 @@ class Database:
                         job.result = job.work(connection)
                 except BaseException as error:
                     job.error = _named(error, self.path)
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Generator[None]:
-    """Hold the write lock; commit at the end, undo if the block raises."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def next_revision(connection: sqlite3.Connection) -> int:
-    """Take the next revision number of what is on record beside the runs."""
-    row = connection.execute(
-        "UPDATE wrkflw_revision SET revision = revision + 1 RETURNING revision"
-    ).fetchone()
-    return cast("int", row[0])
-
-
-def next_run_revision(connection: sqlite3.Connection) -> int:
-    """Return the revision number for what this transaction changes of runs and their steps.
-
-    Read off the index, not kept in a row of its own: one page less to write with every step.
-    """
-    row = connection.execute(
-        "SELECT coalesce(max(revision), 0) + 1 FROM wrkflw_workflow_runs"
-    ).fetchone()
-    return cast("int", row[0])
 
 
 def _settling(future: asyncio.Future[T]) -> Callable[[T | None, BaseException | None], None]:

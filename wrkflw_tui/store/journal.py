@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.journal import Entry, Fenced
 from wrkflw_tui.engine.models import ENDED
-from wrkflw_tui.store.database import next_run_revision
+from wrkflw_tui.store.file import next_run_revision
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,13 +28,13 @@ SHOWN_PATHS = 20
 """How many of the paths at work are kept on the run's own row."""
 
 _INSERT = (
-    "INSERT INTO wrkflw_step_results (run, n, path, step_id, kind, attempt, status, input, output,"
-    " error, progress, started_at, finished_at, revision)"
+    "INSERT INTO wrkflw_step_results (run, revision, n, path, step_id, kind, attempt, status,"
+    " input, output, error, progress, started_at, finished_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE = (
-    "UPDATE wrkflw_step_results SET status = ?, output = ?, error = ?,"
-    " progress = coalesce(?, progress), finished_at = ?, revision = ? WHERE run = ? AND n = ?"
+    "UPDATE wrkflw_step_results SET revision = ?, status = ?, output = ?, error = ?,"
+    " progress = coalesce(?, progress), finished_at = ? WHERE run = ? AND n = ?"
 )
 
 
@@ -167,23 +167,25 @@ class SqliteJournal:
     def _next_round(self) -> list[asyncio.Future[None]]:
         """Send at the end of this turn of the loop, with what the other arms put in it."""
         if self._waiters is None:
-            self._waiters = []
-            self._loop.call_soon(self._send)
+            waiters: list[asyncio.Future[None]] = []
+            self._waiters = waiters
+            self._database.submit_soon(
+                self._take, self._loop, lambda error: self._settle(waiters, error)
+            )
         return self._waiters
 
     def _flush_progress(self) -> None:
         if self._progress and not self._has_ended:
             self._next_round()
 
-    def _send(self) -> None:
-        waiters, self._waiters = self._waiters or [], None
-        self._in_flight.append(waiters)
-        self._database.submit(
-            self._transaction(), self._loop, lambda _, error: self._settle(waiters, error)
-        )
+    def _take(self) -> Callable[[sqlite3.Connection], None]:
+        if self._waiters is not None:
+            self._in_flight.append(self._waiters)
+            self._waiters = None
+        return self._transaction()
 
     def _settle(self, waiters: list[asyncio.Future[None]], error: BaseException | None) -> None:
-        self._in_flight.remove(waiters)
+        self._in_flight.pop(0)  # they are settled in the order in which they were sent
         for waiter in waiters:
             if waiter.done():
                 continue
@@ -201,10 +203,14 @@ class SqliteJournal:
             row = next((r for r in self._active.values() if r.entry.order == order), None)
             if row is not None:
                 rows.setdefault(order, row)
-        inserts = [_insert(row, progress.get(n)) for n, row in rows.items() if row.is_new]
-        updates = [_update(row, progress.get(n)) for n, row in rows.items() if not row.is_new]
-        for row in rows.values():
-            row.is_new = False
+        inserts: list[tuple[object, ...]] = []
+        updates: list[tuple[object, ...]] = []
+        for order, row in rows.items():
+            if row.is_new:
+                row.is_new = False
+                inserts.append(_insert(row, progress.get(order)))
+            else:
+                updates.append(_update(row, progress.get(order)))
         paths = [row.entry.path for row in self._active.values() if row.kind != "workflow"]
         # As JSON by hand: a path holds nothing that would need an escape.
         at_work = '["' + '","'.join(paths[:SHOWN_PATHS]) + '"]' if paths else "[]"
@@ -219,8 +225,10 @@ class SqliteJournal:
                 self._key = opening(connection, revision)
             mine = cast("int", self._key)
             _fence(connection, mine, epoch, at_work, done, revision)
-            connection.executemany(_INSERT, [(mine, *values, revision) for values in inserts])
-            connection.executemany(_UPDATE, [(*values, revision, mine, n) for n, values in updates])
+            for values in inserts:
+                connection.execute(_INSERT, (mine, revision, *values))
+            for values in updates:
+                connection.execute(_UPDATE, (revision, *values[:-1], mine, values[-1]))
             if ending is not None:
                 _finish(connection, mine, *ending)
 
@@ -245,16 +253,16 @@ def _insert(row: _Row, progress: Progress | None) -> tuple[object, ...]:
     )
 
 
-def _update(row: _Row, progress: Progress | None) -> tuple[int, tuple[object, ...]]:
+def _update(row: _Row, progress: Progress | None) -> tuple[object, ...]:
     entry = row.entry
-    values = (
+    return (
         entry.status,
         entry.output,
         entry.error,
         _progress_json(progress),
         entry.finished_at,
+        entry.order,
     )
-    return entry.order, values
 
 
 def _progress_json(progress: Progress | None) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from wrkflw_tui.engine.models import from_micros
-from wrkflw_tui.store.database import next_revision
+from wrkflw_tui.store.file import next_revision
 
 if TYPE_CHECKING:
     import sqlite3

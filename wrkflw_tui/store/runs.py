@@ -66,10 +66,10 @@ class WorkflowStorage:
         if self._process is None:
             self._process = _ProcessLease(self.database.path)
         lease = self._process
+        now = micros_now()
 
         def opening(connection: sqlite3.Connection, revision: int) -> int:
             lease.ensure(connection)
-            now = micros_now()
             row = connection.execute(
                 "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input,"
                 " graph, definition_hash, steps_total, epoch, owner, created_at, updated_at,"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import WrkflwError
 from wrkflw_tui.engine.models import from_micros
-from wrkflw_tui.store.database import next_revision
+from wrkflw_tui.store.file import next_revision
 
 if TYPE_CHECKING:
     import sqlite3

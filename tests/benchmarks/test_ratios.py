@@ -1,0 +1,17 @@
+"""That the benchmark runs and reports; what it measures is for a person to read."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_the_engines_benchmark_runs_with_tiny_sizes() -> None:
+    command = [sys.executable, str(Path(__file__).parent / "engine.py"), "--quick"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert len(re.findall(r"\d+\.\d\dx", result.stdout)) == 4
+    for name in ("one run", "3 runs at once", "30 steps in one run", "bytes a step"):
+        assert name in result.stdout

@@ -1,0 +1,180 @@
+"""The file itself: opening it, migrating it, each writer's turn, and revision numbers."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import sqlite3
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, cast
+
+from wrkflw_tui.engine.errors import StorageError
+
+try:
+    import fcntl
+except ImportError:  # no advisory locks here: SQLite's own waiting must do
+    fcntl = None
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+BUSY_TIMEOUT = 10.0
+"""Seconds that a connection waits for another's lock."""
+
+
+def connect(
+    path: Path, *, read_only: bool = False, timeout: float = BUSY_TIMEOUT
+) -> sqlite3.Connection:
+    """Open the file for one thread, with every setting that its users rely on.
+
+    Raises `StorageError` where it cannot be opened.
+    """
+    mode = "ro" if read_only else "rwc"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    try:
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as error:
+        raise StorageError(f"cannot open {path}: {error}") from error
+    return connection
+
+
+def prepare(path: Path) -> None:
+    """Create or migrate the file. Raises `StorageError`; a newer file is left untouched."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            # Made by us first, so that it is never readable by others, not even for a moment.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageError(f"cannot make {path}: {error.strerror or error}") from error
+    turn = Turn(path)
+    try:
+        with turn, closing_connection(path) as connection:
+            _migrate(connection, path)
+    except sqlite3.Error as error:
+        raise StorageError(f"cannot prepare {path}: {error}") from error
+    finally:
+        turn.close()
+
+
+@contextmanager
+def closing_connection(path: Path) -> Generator[sqlite3.Connection]:
+    """Open a connection and close it at the end."""
+    connection = connect(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    scripts = _migrations()
+    version = cast("int", connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(scripts):
+        raise StorageError(
+            f"{path} was written by a newer version (its format is {version}, this one knows "
+            f"{len(scripts)}): update wrkflw-tui, or choose another file with --database"
+        )
+    if version == len(scripts):
+        return
+    connection.execute("PRAGMA journal_mode = WAL")
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        # executescript would commit by itself: the script's own BEGIN and COMMIT hold it together.
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
+        )
+
+
+def _migrations() -> list[str]:
+    folder = importlib.resources.files("wrkflw_tui.store") / "migrations"
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return [(folder / name).read_text("utf-8") for name in names]
+
+
+class Turn:
+    """A lock beside the file that gives each writer its turn.
+
+    SQLite's own waiting starves some writers while others pass; an advisory lock is fair.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + "-turn")
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> None:
+        if fcntl is not None:
+            fcntl.flock(self._open(), fcntl.LOCK_EX)
+
+    def try_enter(self) -> bool:
+        """Take the turn if nobody has it, without waiting. Returns whether it was taken."""
+        if fcntl is None:
+            return True
+        try:
+            fcntl.flock(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Give the turn to the next."""
+        if fcntl is not None and self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            try:
+                self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                reason = error.strerror or error
+                raise StorageError(f"cannot write beside {self._path}: {reason}") from error
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def close(self) -> None:
+        """Give up the lock's file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
+    """Hold the write lock; commit at the end, undo if the block raises."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def next_revision(connection: sqlite3.Connection) -> int:
+    """Take the next revision number of what is on record beside the runs."""
+    row = connection.execute(
+        "UPDATE wrkflw_revision SET revision = revision + 1 RETURNING revision"
+    ).fetchone()
+    return cast("int", row[0])
+
+
+def next_run_revision(connection: sqlite3.Connection) -> int:
+    """Return the revision number for what this transaction changes of runs and their steps.
+
+    Read off the index, not kept in a row of its own: one page less to write with every step.
+    """
+    row = connection.execute(
+        "SELECT coalesce(max(revision), 0) + 1 FROM wrkflw_workflow_runs"
+    ).fetchone()
+    return cast("int", row[0])
