@@ -26,10 +26,7 @@ class ReportRequest(BaseModel):
         default=1024, ge=1, description="Look for duplicates among files of at least this many kB."
     )
     same_disk: bool = Field(default=True, description="Leave out other disks mounted inside.")
-    report: Path = Field(
-        default=DATA / "disk-report.md",
-        description="Markdown file to write; replaced if it is there.",
-    )
+    report: Path = Field(default=DATA / "disk-report.md", description="Markdown file to write.")
 
 
 class SizedFile(BaseModel):

@@ -182,7 +182,7 @@ def log(path: Path, *options: str) -> list[tuple[str, Commit]]:
 def uncommitted(path: Path) -> list[str]:
     """Return the files that differ from the last commit, each with git's two letters."""
     status = git(path, "status", "--porcelain", "-z", "--no-renames")
-    return [entry for entry in status.split("\0") if entry]
+    return [f"{entry[:2].strip()} {entry[3:]}" for entry in status.split("\0") if entry]
 
 
 def unpushed(path: Path) -> list[str]:
