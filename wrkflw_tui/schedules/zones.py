@@ -12,8 +12,8 @@ FIRST_YEAR, LAST_YEAR = 3, 9997
 """Within these, adding an offset or looking a year ahead stays within what datetime can say."""
 
 LOOK = timedelta(days=3)
-"""How far apart a zone is looked at. The two closest changes that any zone has had or is due for are
-6.96 days apart (a summer time of one week, Recife in 2000), so no pair cancels out unseen."""
+"""How far apart a zone is looked at. The two closest changes of any zone, past or due, are 6.96
+days apart (a summer time of one week, Recife in 2000), so no pair cancels out unseen."""
 
 # Debian's cron compares minutes with `> 3 * 60` forward and `> -3 * 60` backward, one minute after
 # the last it ran. Exactly three hours is therefore a correction forward, but not yet one backward.
