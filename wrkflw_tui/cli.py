@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 it failed, 2 it was called wrongly."""
-    options = _parser().parse_args(arguments)
+    nothing = argparse.Namespace(folder=None, database=None)
+    options = _parser().parse_args(arguments, nothing)
     try:
         config = load_config(options.folder, options.database)
         match options.command:
@@ -47,7 +48,6 @@ def _parser() -> argparse.ArgumentParser:
         parents=[places],
         description="Run, watch and schedule your own automations. Without a command: the app.",
     )
-    parser.set_defaults(folder=None, database=None, command=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     worker = commands.add_parser(
         "worker", parents=[places], help="run automations and schedules without a screen"

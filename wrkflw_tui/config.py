@@ -61,7 +61,7 @@ def _read_file(path: Path) -> dict[str, str]:
             content = tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     known = {"folder", "database"}
     for name, value in content.items():

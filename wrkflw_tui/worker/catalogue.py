@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.store import catalog
 from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+from wrkflw_tui.worker.process import exit_code
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FILE_TIMEOUT = 10.0
 """Seconds that the import of one file may take."""
+TAKEN = "is already used by"
 OUTPUT_KEPT = 2000
 """Characters of what a file that died printed last that are shown with its error."""
 
@@ -43,12 +45,17 @@ class Catalogue:
         """Look at the files that are new or changed. Returns whether there were any."""
         present = await asyncio.to_thread(scan, self._folder)
         known = {file.file: file for file in await self._database.read(catalog.list_files)}
-        for name in known.keys() - present.keys():
+        gone = known.keys() - present.keys()
+        for name in gone:
             await self._database.write(lambda c, name=name: catalog.forget_file(c, name))
-        changed = [file for name, file in present.items() if not _is_known(file, known.get(name))]
+        changed = [name for name, file in present.items() if not _is_known(file, known.get(name))]
         if changed:
-            await self._look_at(changed)
-        return bool(changed or known.keys() - present.keys())
+            await self._look_at([present[name] for name in changed])
+        if gone or changed:
+            # The id that a file has to do without may be free now.
+            twins = {name for name, file in known.items() if _is_twin(file)} - gone - set(changed)
+            await self._look_at([present[name] for name in sorted(twins)])
+        return bool(changed or gone)
 
     async def _look_at(self, files: list[AutomationFile]) -> None:
         waiting = list(files)
@@ -73,7 +80,7 @@ class Catalogue:
             "wrkflw_tui.worker.look",
             str(write_end),
             *[str(self._folder / file.file) for file in files],
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             pass_fds=(write_end,),
@@ -88,11 +95,11 @@ class Catalogue:
             if not reason:
                 # Its last answer is in; a process that lingers is not waited for.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), 1)
+                    await asyncio.wait_for(exit_code(process), 1)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            code = await process.wait()
+            code = await exit_code(process)
             await asyncio.wait({reading}, timeout=1)
             reading.cancel()
         if at_work is None:
@@ -115,7 +122,7 @@ class Catalogue:
             }
             twins = [e.workflow_id for e in found.workflows if e.workflow_id in taken]
             if twins:
-                why = f"the id {twins[0]!r} is already used by {taken[twins[0]]}"
+                why = f"the id {twins[0]!r} {TAKEN} {taken[twins[0]]}"
                 broken = _broken(found.file, why, None, "")
                 catalog.record_file(connection, broken.file, [])
             else:
@@ -146,6 +153,10 @@ def _is_known(file: AutomationFile, known: AutomationFile | None) -> bool:
         and (file.size, file.mtime_ns) == (known.size, known.mtime_ns)
         and known.status != "loading"
     )
+
+
+def _is_twin(file: AutomationFile) -> bool:
+    return file.status == "broken" and TAKEN in (file.error or "")
 
 
 async def _answers(

@@ -1,9 +1,13 @@
-"""The app's hold on a background worker: found, or started as a child, and let go again."""
+"""The app's hold on a background worker: found, or started as a child, and let go again.
+
+A plain `Popen`, for a worker that is left must live on: asyncio kills what it lets go of.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -22,6 +26,8 @@ STOP_WORD = b"stop\n"
 LEAVE_WORD = b"leave\n"
 STOP_TIME = 12.0
 """Seconds that a worker may take to end gently."""
+EXIT_LOOK = 0.02
+"""Seconds between two looks whether it has ended."""
 QUICK = 5.0
 """A worker that ends sooner than this many seconds after its start did not begin at all."""
 
@@ -32,9 +38,10 @@ class BackgroundWorker:
     def __init__(self, config: Config, database: Database) -> None:
         self._config = config
         self._database = database
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._failures = 0
+        self._ended = False
         self._status = "worker starting"
 
     @property
@@ -53,38 +60,44 @@ class BackgroundWorker:
 
     async def check(self) -> None:
         """Say how it is, and start a worker when there is none."""
+        if self._ended:
+            return
         try:
             lease = await self._database.read(_held_lease)
         except StorageError as error:
             self._status = str(error)
             return
-        if self._process is not None and self._process.returncode is not None:
-            self._note_end(self._process.returncode)
+        if self._process is not None and (code := self._process.poll()) is not None:
+            self._tell(self._process, b"")
+            self._note_end(code)
         if lease is not None:
             mine = self._process is not None and lease.pid == self._process.pid
             other = f"worker ready (process {lease.pid})"
             self._status = "worker ready" if mine else other
             self._failures = 0
+        elif self._ended:
+            return  # let go while the record was read
         elif self._process is None and self._failures < 3:
-            await self._spawn()
+            self._spawn()
         elif self._process is None:
             self._status = f"no worker: it ended at once, three times; see {self.log_file}"
 
     async def stop(self) -> None:
         """Stop our own worker gently: unfinished runs are queued, and go on with the next one."""
+        self._ended = True
         process, self._process = self._process, None
-        if process is None or process.returncode is not None:
+        if process is None or process.poll() is not None:
             return
         self._tell(process, STOP_WORD)
         try:
-            await asyncio.wait_for(process.wait(), STOP_TIME)
+            await asyncio.wait_for(_end_of(process), STOP_TIME)
         except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            process.kill()
+            await _end_of(process)
 
     async def leave(self) -> None:
         """Let our own worker go on in the background without the app."""
+        self._ended = True
         process, self._process = self._process, None
         if process is not None:
             self._tell(process, LEAVE_WORD)
@@ -95,7 +108,7 @@ class BackgroundWorker:
         self._failures = self._failures + 1 if quick and code != 0 else 0
         self._status = f"worker ended (exit code {code}), starting another"
 
-    async def _spawn(self) -> None:
+    def _spawn(self) -> None:
         self._status = "worker starting"
         self._started_at = asyncio.get_running_loop().time()
         flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
@@ -105,17 +118,14 @@ class BackgroundWorker:
             self._status = f"no worker: cannot write {self.log_file}: {error.strerror}"
             return
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "wrkflw_tui",
-                "worker",
-                "--for-app",
-                "--folder",
-                str(self._config.folder),
-                "--database",
-                str(self._config.database),
-                stdin=asyncio.subprocess.PIPE,
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "wrkflw_tui", "worker", "--for-app"),
+                    *("--folder", str(self._config.folder)),
+                    *("--database", str(self._config.database)),
+                ],
+                bufsize=0,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -125,10 +135,16 @@ class BackgroundWorker:
         finally:
             os.close(log)
 
-    def _tell(self, process: asyncio.subprocess.Process, word: bytes) -> None:
-        if process.stdin is not None and process.returncode is None:
-            with suppress(OSError, RuntimeError):
+    def _tell(self, process: subprocess.Popen[bytes], word: bytes) -> None:
+        """Say the last word on its line and close it."""
+        if process.stdin is not None:
+            with suppress(OSError), process.stdin:
                 process.stdin.write(word)
+
+
+async def _end_of(process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:  # noqa: ASYNC110 - nothing tells of an exit alone
+        await asyncio.sleep(EXIT_LOOK)
 
 
 def _held_lease(connection: sqlite3.Connection) -> leases.Lease | None:

@@ -1,6 +1,7 @@
 """A look at automation files, in a process of its own: they may hang, exit or print.
 
-Called with a descriptor and the files' paths: writes a JSON line to it before and after each.
+Called with a descriptor and the files' paths: writes a JSON line to it before and after each. Ends
+at once with the worker, which holds the other end of its standard input.
 """
 
 from __future__ import annotations
@@ -8,13 +9,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
+from typing import BinaryIO
 
+from wrkflw_tui.worker.line import end_group, take_line
 from wrkflw_tui.worker.loading import AutomationError, load_workflows
 
 
 def main() -> None:
     """Look at every file named on the command line."""
+    threading.Thread(target=_follow, args=(take_line(),), name="wrkflw-line", daemon=True).start()
     answers = os.fdopen(int(sys.argv[1]), "w", buffering=1, encoding="utf-8")
     for name in sys.argv[2:]:
         path = Path(name)
@@ -22,6 +27,11 @@ def main() -> None:
         answers.write(json.dumps({"file": path.name, **_look(path)}) + "\n")
     answers.close()
     os._exit(0)  # threads that a file started must not hold the answer back
+
+
+def _follow(line: BinaryIO) -> None:
+    line.read()
+    end_group()
 
 
 def _look(path: Path) -> dict[str, object]:

@@ -30,6 +30,8 @@ HELD = 2000
 """Stretches that wait for the file before the run has to."""
 DRAIN = 1.0
 """Seconds that the last output of a runner that ended is waited for."""
+EXIT_LOOK = 0.02
+"""Seconds between two looks whether a process has ended."""
 
 
 class RunnerProcess:
@@ -87,7 +89,7 @@ class RunnerProcess:
         ]
         keeper = asyncio.create_task(log.keep())
         try:
-            code = await self._process.wait()
+            code = await exit_code(self._process)
             # A grandchild may hold the pipe open for ever: its end is not waited for.
             await asyncio.wait(readers, timeout=DRAIN)
         finally:
@@ -115,7 +117,7 @@ class RunnerProcess:
     async def end(self) -> None:
         """Wait for it to end, and kill its whole group when it takes too long."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), GRACE)
+            await asyncio.wait_for(exit_code(self._process), GRACE)
         self.kill()
 
     def kill(self) -> None:
@@ -174,6 +176,16 @@ class _Log:
             with suppress(StorageError):
                 await self._database.write(lambda c: logs.append(c, self._key, batch))
         self._room.set()
+
+
+async def exit_code(process: asyncio.subprocess.Process) -> int:
+    """Wait for a process's end and return its exit code.
+
+    `Process.wait` of Python 3.11 waits for its pipes to end too, and a grandchild may hold those.
+    """
+    while process.returncode is None:  # noqa: ASYNC110 - nothing tells of an exit alone
+        await asyncio.sleep(EXIT_LOOK)
+    return process.returncode
 
 
 async def _read(pipe: asyncio.StreamReader, lines: LineReader, log: _Log) -> None:

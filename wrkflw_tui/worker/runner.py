@@ -30,6 +30,7 @@ from wrkflw_tui.store.claims import Claim, define, read_input
 from wrkflw_tui.store.runs import WorkflowStorage
 from wrkflw_tui.worker.capture import install
 from wrkflw_tui.worker.job import CANCEL, STOP, Job
+from wrkflw_tui.worker.line import end_group, take_line
 from wrkflw_tui.worker.loading import AutomationError, load_workflows
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Wait for a job, do it, and end the process whatever threads a step has left."""
-    line = os.fdopen(_take_stdin(), "rb", buffering=0)
+    line = take_line()
     first = line.readline()
     if not first:
         os._exit(0)  # the worker ended before it had a job for us
@@ -56,15 +57,6 @@ def main() -> None:
             with suppress(OSError):
                 stream.finish()
     os._exit(0)
-
-
-def _take_stdin() -> int:
-    """Keep the line to the worker for ourselves; steps and their children get an empty stdin."""
-    line = os.dup(0)
-    empty = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(empty, 0)
-    os.close(empty)
-    return line
 
 
 class Runner:
@@ -88,7 +80,7 @@ class Runner:
             if self._loop is not None:
                 with suppress(RuntimeError):
                     self._loop.call_soon_threadsafe(self._end_walk)
-        os.killpg(os.getpgrp(), signal.SIGKILL)
+        end_group()
 
     def run(self) -> None:
         """Import the file and walk the run."""

@@ -116,13 +116,14 @@ class Worker:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch_folder())
+            looking = group.create_task(self._watch_folder())
             group.create_task(self._keep_warm())
             group.create_task(self._watch_zone())
             try:
                 await self._watch_record(group)
             finally:
                 self._stopped.set()
+                looking.cancel()  # a file may hang on import
                 await self._end_runs()
 
     async def _watch_record(self, group: asyncio.TaskGroup) -> None:
