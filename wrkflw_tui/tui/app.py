@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -13,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.theme import Theme
 
 from wrkflw_tui.engine.errors import WrkflwError
+from wrkflw_tui.tui import ending
 from wrkflw_tui.tui.feed import Feed, RecordChanged
 from wrkflw_tui.tui.known import Change, Known
 from wrkflw_tui.tui.screens.place import AppScreen
@@ -20,9 +22,9 @@ from wrkflw_tui.tui.screens.workflows import WorkflowsScreen
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine
 
-    from textual.app import SystemCommand
+    from textual.command import Provider
     from textual.screen import Screen
 
     from wrkflw_tui.config import Config
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from wrkflw_tui.tui.worker_link import WorkerLink
 
 T = TypeVar("T")
+
+LAST_WORDS = 3.0
+"""Seconds that the terminal may take to be restored after a signal."""
 
 THEME = Theme(
     name="wrkflw",
@@ -55,6 +60,12 @@ THEME = Theme(
 )
 
 
+def _commands() -> type[Provider]:
+    from wrkflw_tui.tui.commands import Commands
+
+    return Commands
+
+
 def _runs_screen() -> Screen[Any]:
     from wrkflw_tui.tui.screens.runs import RunsScreen
 
@@ -72,6 +83,7 @@ class WrkflwApp(App[None]):
 
     TITLE = "wrkflw-tui"
     CSS_PATH = "app.tcss"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}  # pyright: ignore[reportIncompatibleVariableOverride]
     DEFAULT_MODE = "workflows"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
         "workflows": WorkflowsScreen,
@@ -82,7 +94,7 @@ class WrkflwApp(App[None]):
         Binding("1", "place('workflows')", "Workflows", id="app.workflows", show=False),
         Binding("2", "place('runs')", "Runs", id="app.runs", show=False),
         Binding("3", "place('schedules')", "Schedules", id="app.schedules", show=False),
-        Binding("colon", "command_palette", "Commands", id="app.commands", show=False),
+        Binding("ctrl+p,colon", "command_palette", "Commands", id="app.commands", show=False),
         Binding("question_mark,f1", "help", "Help", id="app.help", key_display="?"),
         Binding("q", "quit", "Quit", id="app.quit"),
         Binding("ctrl+q", "quit", "Quit", id="app.quit_always", show=False, priority=True),
@@ -95,7 +107,9 @@ class WrkflwApp(App[None]):
         worker: WorkerLink | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__()
+        # Textual takes NO_COLOR out of the environment and then sends greys, but for such a theme.
+        is_plain = bool(os.environ.get("NO_COLOR"))
+        super().__init__(ansi_color=True if is_plain else None)
         self.config = config
         self.worker = worker
         self.clock = clock
@@ -104,12 +118,9 @@ class WrkflwApp(App[None]):
         self._storage = storage
         self._feed = Feed(config.database, self)
         self._quitting = False
-        self._dress()
-
-    def _dress(self) -> None:
         self.register_theme(THEME)
-        if os.environ.get("NO_COLOR"):
-            self.theme = "ansi-dark"  # with it Textual sends no colour at all, not even greys
+        if is_plain:
+            self.theme = "ansi-dark"
         elif "TEXTUAL_THEME" not in os.environ:
             self.theme = THEME.name
 
@@ -149,6 +160,8 @@ class WrkflwApp(App[None]):
                 await asyncio.sleep(30)
 
     def _ended_by(self, code: int) -> None:
+        ending.see_to_end(code)
+        ending.leave_lost_terminal()
         self._quitting = True
         self.run_worker(self._end(code), name="end", exit_on_error=False)
 
@@ -158,6 +171,10 @@ class WrkflwApp(App[None]):
                 await asyncio.wait_for(self.worker.stop(), timeout=5)
             except Exception as error:
                 self.log.error(f"worker: {error}")
+        # A terminal that is gone takes no more output, and Textual would wait for it for ever.
+        last = threading.Timer(LAST_WORDS, os._exit, (code,))
+        last.daemon = True
+        last.start()
         self.exit(return_code=code)
 
     async def on_unmount(self) -> None:
@@ -203,9 +220,10 @@ class WrkflwApp(App[None]):
 
     def on_record_changed(self, event: RecordChanged) -> None:
         """Take what the feed found and tell the screens that are in sight."""
+        problem = event.change.problem
+        if problem and problem != self.known.problem:
+            self.complain(problem)
         self.known.take(event.change)
-        if event.change.problem:
-            self.complain(event.change.problem)
         self._show_state(event.change)
 
     def _show_state(self, change: Change | None = None) -> None:
@@ -269,13 +287,8 @@ class WrkflwApp(App[None]):
         """Show a run."""
         from wrkflw_tui.tui.screens.run import RunScreen
 
-        self.push_screen(RunScreen(run_id))
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Offer what can be done here, each workflow and the recent runs."""
-        from wrkflw_tui.tui.commands import commands
-
-        yield from commands(self, screen)
-        for command in super().get_system_commands(screen):  # pyright: ignore[reportUnknownMemberType]
-            if command.title not in ("Keys", "Maximize", "Minimize"):
-                yield command
+        # From one run to the next, back still leads to the list.
+        if isinstance(self.screen, RunScreen):
+            self.switch_screen(RunScreen(run_id))  # pyright: ignore[reportUnknownMemberType]
+        else:
+            self.push_screen(RunScreen(run_id))

@@ -2,55 +2,89 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
-from textual.app import SystemCommand
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from wrkflw_tui.tui import deeds, text
+from wrkflw_tui.tui.widgets.page import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from textual.screen import Screen
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
     from wrkflw_tui.tui.app import WrkflwApp
 
 RECENT = 20
+"""How many runs are offered."""
 
 
-def commands(app: WrkflwApp, screen: Screen[Any]) -> Iterator[SystemCommand]:
-    """Yield the commands, the nearest first."""
-    yield from _actions(app, screen)
-    for entry in app.known.catalog.workflows:
-        work = partial(_later, app, deeds.run_with_form, entry.workflow_id)
-        yield SystemCommand(f"Run {entry.workflow_id}", entry.description or entry.file, work)
-    now = app.clock()
-    for run in app.known.newest()[:RECENT]:
-        _, word, _ = text.mark(run.status)
-        yield SystemCommand(
-            f"Open run {run.workflow_id} #{text.short_id(run.run_id)}",
-            f"{word}, {text.ago(run.created_at, now)}",
-            partial(app.open_run, run.run_id),
-        )
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing that can be done."""
+
+    title: str
+    help: str
+    deed: Callable[[], Any]
 
 
-def _later(app: WrkflwApp, deed: Any, workflow_id: str) -> None:
-    app.do(deed(app, workflow_id))
+class Commands(Provider):
+    """Everything that can be done from here, the nearest first."""
+
+    @property
+    def host(self) -> WrkflwApp:
+        """The app, by its own type."""
+        return cast("WrkflwApp", self.app)  # pyright: ignore[reportUnknownMemberType]
+
+    async def discover(self) -> Hits:
+        """Offer all of it, in order, before anything is typed."""
+        for command in self._commands():
+            title = say(command.title)
+            yield DiscoveryHit(title, command.deed, text=command.title, help=command.help)
+
+    async def search(self, query: str) -> Hits:
+        """Offer what the typed letters are in."""
+        matcher = self.matcher(query)
+        for command in self._commands():
+            score = matcher.match(command.title)
+            if score > 0:
+                title = matcher.highlight(command.title)
+                yield Hit(score, title, command.deed, text=command.title, help=command.help)
+
+    def _commands(self) -> Iterator[Command]:
+        yield from self._actions()
+        app = self.host
+        for entry in app.known.catalog.workflows:
+            title = f"Run {entry.workflow_id}"
+            help = text.one_line(entry.description or entry.file)
+            yield Command(title, help, partial(_run, app, entry.workflow_id))
+        now = app.clock()
+        for run in app.known.newest()[:RECENT]:
+            title = f"Open run {run.workflow_id} #{text.short_id(run.run_id)}"
+            help = f"{text.mark(run.status)[1]}, {text.ago(run.created_at, now)}"
+            yield Command(text.one_line(title), help, partial(app.open_run, run.run_id))
+        for system in app.get_system_commands(self.screen):  # pyright: ignore[reportUnknownMemberType]
+            if system.title not in ("Keys", "Quit", "Maximize", "Minimize"):
+                yield Command(system.title, system.help, system.callback)
+
+    def _actions(self) -> Iterator[Command]:
+        app = self.host
+        seen = {"Clear the filter", "Commands"}
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            is_ours = binding.id is not None and not binding.id.startswith(
+                ("rows.", "page.", "place.list", "place.detail")
+            )
+            if not (is_ours and active.enabled) or binding.description in seen:
+                continue
+            seen.add(binding.description)
+            key = app.get_key_display(binding)
+            help = f"{binding.tooltip} ({key})" if binding.tooltip else f"key {key}"
+            action = partial(app.run_action, binding.action, active.node)
+            yield Command(binding.description, help, action)
 
 
-def _actions(app: WrkflwApp, screen: Screen[Any]) -> Iterator[SystemCommand]:
-    seen: set[str] = set()
-    for active in screen.active_bindings.values():
-        binding = active.binding
-        is_ours = binding.id is not None and not binding.id.startswith(("rows.", "page."))
-        if not (is_ours and active.enabled and binding.description) or binding.action in seen:
-            continue
-        if binding.action == "command_palette" or binding.description in seen:
-            continue
-        seen.update((binding.action, binding.description))
-        yield SystemCommand(
-            binding.description,
-            binding.tooltip or f"key {app.get_key_display(binding)}",
-            partial(app.run_action, binding.action, active.node),
-        )
+def _run(app: WrkflwApp, workflow_id: str) -> None:
+    app.do(deeds.run_with_form(app, workflow_id))

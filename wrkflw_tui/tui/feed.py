@@ -12,7 +12,7 @@ from textual.message import Message
 
 from wrkflw_tui.engine.errors import WrkflwError
 from wrkflw_tui.store import catalog, runs, schedules
-from wrkflw_tui.store.database import connect, prepare
+from wrkflw_tui.store.file import connect, prepare
 from wrkflw_tui.tui.known import HISTORY, Catalog, Change, ScheduleState
 
 if TYPE_CHECKING:

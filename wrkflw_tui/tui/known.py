@@ -56,9 +56,9 @@ class Known:
     problem: str = ""
     catalog: Catalog = field(default_factory=lambda: Catalog((), ()))
     schedules: tuple[ScheduleState, ...] = ()
-    history: dict[str, list[RunSummary]] = field(default_factory=dict)
+    history: dict[str, list[RunSummary]] = field(default_factory=dict[str, list[RunSummary]])
     """The latest runs of each workflow, newest first."""
-    recent: dict[str, RunSummary] = field(default_factory=dict)
+    recent: dict[str, RunSummary] = field(default_factory=dict[str, RunSummary])
     """Runs by id, as far as they have been read."""
 
     def take(self, change: Change) -> None:

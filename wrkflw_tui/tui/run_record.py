@@ -37,12 +37,14 @@ class RunRecord:
 
     run_id: str
     run: RunSummary | None = None
-    results: dict[str, StepResult] = field(default_factory=dict)
-    attempts: dict[tuple[str, int], StepResult] = field(default_factory=dict)
-    log: list[LogStretch] = field(default_factory=list)
+    results: dict[str, StepResult] = field(default_factory=dict[str, StepResult])
+    attempts: dict[tuple[str, int], StepResult] = field(
+        default_factory=dict[tuple[str, int], StepResult]
+    )
+    log: list[LogStretch] = field(default_factory=list[LogStretch])
     input_json: str | None = None
     result_json: str | None = None
-    _nodes: list[GraphNode] = field(default_factory=list)
+    _nodes: list[GraphNode] = field(default_factory=list[GraphNode])
     _revision: int = 0
     _is_complete: bool = False
 

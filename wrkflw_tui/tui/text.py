@@ -24,7 +24,7 @@ _MARKS: dict[str, tuple[str, str, Role]] = {
     "suspended": ("◐", "waiting", "wait"),
     "success": ("✓", "done", "good"),
     "failed": ("✗", "failed", "bad"),
-    "cancelled": ("⊘", "cancelled", "muted"),
+    "cancelled": ("■", "cancelled", "muted"),
     "crashed": ("✗", "crashed", "bad"),
     "interrupted": ("◐", "interrupted", "wait"),
     "": ("○", "not started", "muted"),
@@ -44,8 +44,10 @@ def mark(status: RunStatus | StepStatus | Literal[""]) -> tuple[str, str, Role]:
 
 
 def duration(seconds: float) -> str:
-    """Put a length of time in a few characters: `0.4s`, `12s`, `3m 04s`, `1h 02m`, `2d 03h`."""
+    """Put a length of time in a few characters: `34ms`, `0.4s`, `3m 04s`, `1h 02m`, `2d 03h`."""
     seconds = max(0.0, seconds)
+    if seconds < 0.0995:
+        return f"{round(seconds * 1000)}ms"
     if seconds < 9.95:
         return f"{seconds:.1f}s"
     whole = round(seconds)

@@ -37,8 +37,8 @@ class Confirm(ModalScreen[str]):
     CSS_PATH = "confirm.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "refuse", "No", id="confirm.no", show=False),
-        Binding("left,h", "app.focus_previous", "Previous", id="confirm.previous", show=False),
-        Binding("right,l", "app.focus_next", "Next", id="confirm.next", show=False),
+        Binding("left", "app.focus_previous", "Previous", id="confirm.previous", show=False),
+        Binding("right", "app.focus_next", "Next", id="confirm.next", show=False),
     ]
 
     def __init__(self, question: str, detail: str = "", answers: Sequence[Answer] = YES_NO) -> None:

@@ -65,13 +65,12 @@ def _listed(app: App[Any], bindings: Iterable[Binding]) -> Content:
         "Anywhere": {},
     }
     for binding in bindings:
-        if not binding.description or binding.id is None:
+        is_palette = binding.action == "command_palette"
+        if not binding.description or (binding.id is None and not is_palette):
             continue
-        area = binding.id.split(".", 1)[0]
+        area = "app" if is_palette else (binding.id or "").split(".", 1)[0]
         group = groups[GROUPS.get(area, "This place")]
-        if binding.action == "command_palette":
-            group = groups["Anywhere"]
-        words = binding.tooltip or binding.description
+        words = "Commands" if is_palette else binding.tooltip or binding.description
         keys, _ = group.setdefault(binding.action, ([], words))
         key = app.get_key_display(binding)
         if key not in keys:
@@ -85,4 +84,4 @@ def _listed(app: App[Any], bindings: Iterable[Binding]) -> Content:
 
 
 def _line(keys: list[str], words: str) -> Content:
-    return say(fit(" ".join(keys), 18), "accent") + say(words)
+    return say(fit(" ".join(keys), 14), "accent") + say(words)

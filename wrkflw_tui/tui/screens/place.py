@@ -79,6 +79,18 @@ class Place(AppScreen):
 
     filter_text = ""
 
+    def every(self, seconds: float) -> None:
+        """Draw the list again and again, so that relative times stay true."""
+        self.set_interval(seconds, self._draw_if_seen)
+
+    def _draw_if_seen(self) -> None:
+        if self.is_current:
+            self.show_rows()
+
+    def show_rows(self) -> None:
+        """Draw the list."""
+        raise NotImplementedError
+
     def matches(self, *texts: str) -> bool:
         """Say whether every word of the filter is in one of the texts."""
         whole = " ".join(texts).casefold()

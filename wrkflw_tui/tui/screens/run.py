@@ -120,7 +120,7 @@ class RunScreen(AppScreen):
     def _show(self) -> None:
         if self.record.run is None:
             return
-        if self._is_live:
+        if self.record.run.status == "running":
             self._ticker.resume()
         else:
             self._ticker.pause()

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from wrkflw_tui.tui.fields import Schema
 
 
+ROOM = 12
+"""Lines that the frame, the description and the buttons take."""
+
+
 class RunForm(ModalScreen[str | None]):
     """Returns the input as JSON text, or `None`."""
 
@@ -52,6 +56,10 @@ class RunForm(ModalScreen[str | None]):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Start", id="start", variant="primary", compact=True)
         yield KeyBar()
+
+    def on_resize(self) -> None:
+        """Leave room for the buttons, however small the terminal."""
+        self.query_one("#form").styles.max_height = max(4, self.size.height - ROOM)
 
     def on_mount(self) -> None:
         """Begin with the first field."""

@@ -29,6 +29,9 @@ PAGE = 100
 NEAR = 20
 """How close to the end the cursor comes before more is read."""
 
+SEARCHED = 5000
+"""How many runs a filter looks through by itself."""
+
 COLUMNS = (
     Column("  status", 12),
     Column("workflow"),
@@ -64,13 +67,13 @@ class RunsScreen(Place):
 
     def on_mount(self) -> None:
         """Read the first page."""
-        self.set_interval(1, self._show_rows)
+        self.every(1)
         self.query_one(Rows).focus()
         self._read_more()
 
     def record_changed(self, change: Change | None) -> None:
         """Show what changed."""
-        self._show_rows()
+        self.show_rows()
         if change is not None:
             self.refresh_bindings()
 
@@ -93,17 +96,20 @@ class RunsScreen(Place):
         if page:
             self._oldest = page[-1]
         self.known.take(Change(runs=tuple(page)))
-        self._show_rows()
+        self.show_rows()
         self._read_if_near()
 
     def _read_if_near(self) -> None:
+        if self.filter_text and len(self.known.recent) >= SEARCHED:
+            return
         table = self.query_one(Rows)
         if table.cursor >= len(table.keys) - NEAR:
             self._read_more()
 
     # -- drawing
 
-    def _show_rows(self) -> None:
+    def show_rows(self) -> None:
+        """Draw the list."""
         now = self.host.clock()
         known = self.known.newest()
         if self._oldest is not None and not self._is_complete:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from wrkflw_tui.tui.app import WrkflwApp
 
 
+ROOM = 11
+"""Lines that the frame and the buttons take."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
     """What was asked for."""
@@ -90,9 +94,11 @@ class ScheduleEditor(ModalScreen[NewSchedule | None]):
             with VerticalScroll(id="fields", can_focus=False):
                 yield Label("workflow")
                 options = [(say(id), id) for id in self._entries]
-                yield Select(options, value=self._workflow_id, allow_blank=False, id="workflow")
+                yield Select(
+                    options, value=self._workflow_id, allow_blank=False, id="workflow", compact=True
+                )
                 yield Label(say("cron  ") + say("minute hour day month weekday", "muted"))
-                yield Input(placeholder="0 18 * * 1-5, or @daily", id="cron")
+                yield Input(placeholder="0 18 * * 1-5, or @daily", id="cron", compact=True)
                 yield Static(id="preview", markup=False)
                 yield Label(say("input"), id="input-title")
                 yield Vertical(id="input")
@@ -101,10 +107,14 @@ class ScheduleEditor(ModalScreen[NewSchedule | None]):
                 yield Button("Save", id="save", variant="primary", compact=True)
         yield KeyBar()
 
+    def on_resize(self) -> None:
+        """Leave room for the buttons, however small the terminal."""
+        self.query_one("#fields").styles.max_height = max(4, self.size.height - ROOM)
+
     def on_mount(self) -> None:
         """Begin with the expression."""
-        self.query_one("#cron").focus()
         self._preview("")
+        self.query_one("#cron").focus(scroll_visible=False)
 
     async def on_select_changed(self, event: Select.Changed) -> None:
         """Ask for the input of the workflow that was chosen."""

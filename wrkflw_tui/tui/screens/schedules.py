@@ -58,19 +58,20 @@ class SchedulesScreen(Place):
 
     def on_mount(self) -> None:
         """Count down."""
-        self.set_interval(1, self._show_rows)
+        self.every(1)
         self.query_one(Rows).focus()
 
     def record_changed(self, change: Change | None) -> None:
         """Show what changed."""
-        self._show_rows()
+        self.show_rows()
         if change is None or change.schedules is not None or not self._fires:
             self._read_fires()
         self._show_detail()
 
     # -- drawing
 
-    def _show_rows(self) -> None:
+    def show_rows(self) -> None:
+        """Draw the list."""
         now = self.host.clock()
         states = [state for state in self.known.schedules if self._matches(state)]
         self.query_one(Rows).show([_row(state, now) for state in states])

@@ -75,6 +75,16 @@ def of_empty_folder(folder: str) -> Content:
     )
 
 
+def of_unread_folder(files: int) -> Content:
+    """Say that the folder is about to be read."""
+    return _lines(
+        [
+            say(f"The folder holds {text.count(files, 'file')}, not read yet."),
+            say("The background worker reads them; they appear here by themselves.", "muted"),
+        ]
+    )
+
+
 def nothing_found(wanted: str) -> Content:
     """Say that the filter leaves nothing."""
     return _lines([say(f"Nothing matches “{wanted}”."), say("esc clears the filter.", "muted")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -16,7 +18,7 @@ from wrkflw_tui.tui.widgets.rows import Cell, Column, Row, Rows, cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from pathlib import Path
 
     from textual.widget import Widget
 
@@ -48,6 +50,9 @@ class WorkflowsScreen(Place):
         Binding("e", "edit", "Edit", id="workflows.edit", tooltip="Open its file in $EDITOR"),
     ]
 
+    _unread = 0
+    """How many files the folder holds that nobody has read yet."""
+
     def body(self) -> Iterable[Widget]:
         """A list and the details of its row."""
         rows = Rows(COLUMNS, id="rows")
@@ -58,17 +63,18 @@ class WorkflowsScreen(Place):
 
     def on_mount(self) -> None:
         """Keep relative times true."""
-        self.set_interval(10, self._show_rows)
+        self.every(10)
         self.query_one(Rows).focus()
 
     def record_changed(self, change: Change | None) -> None:
         """Show what changed."""
-        self._show_rows()
+        self.show_rows()
         self._show_detail()
 
     # -- drawing
 
-    def _show_rows(self) -> None:
+    def show_rows(self) -> None:
+        """Draw the list."""
         now = self.host.clock()
         found = self.known.catalog
         rows = [
@@ -86,8 +92,21 @@ class WorkflowsScreen(Place):
         total = len(found.workflows)
         panel = self.query_one("#list")
         panel.border_subtitle = f"{len(rows)} of {total}" if self.filter_text else ""
-        is_empty = self.known.loaded and not found.files
+        self._show_emptiness(self.known.loaded and not found.files)
+
+    def _show_emptiness(self, is_empty: bool) -> None:
+        if is_empty == self.has_class("-empty"):
+            return
         self.set_class(is_empty, "-empty")
+        if is_empty:
+            self.host.do(self._look_into_folder())
+        else:
+            self.call_after_refresh(self.query_one(Rows).focus)  # who is hidden loses the focus
+
+    async def _look_into_folder(self) -> None:
+        """Tell an empty folder from one that the worker has yet to read."""
+        self._unread = await asyncio.to_thread(_automations_in, self.host.config.folder)
+        self._show_detail()
 
     def _workflow_row(self, entry: CatalogEntry, now: datetime) -> Row:
         history = self.known.history.get(entry.workflow_id, [])
@@ -104,8 +123,6 @@ class WorkflowsScreen(Place):
         )
 
     def _next(self, workflow_id: str, now: datetime) -> Cell:
-        from datetime import UTC, datetime
-
         states = self.known.schedules_of(workflow_id)
         instant = soonest(states)
         if instant is None:
@@ -133,8 +150,12 @@ class WorkflowsScreen(Place):
     def _nothing(self) -> tuple[str, detail.Content]:
         if self.filter_text:
             return "Nothing found", detail.nothing_found(self.filter_text)
+        if self.known.problem:
+            return "The record cannot be read", detail.say(self.known.problem, "bad")
         if not self.known.loaded:
             return "", detail.Content("")
+        if self._unread:
+            return "Automations", detail.of_unread_folder(self._unread)
         return "No automations yet", detail.of_empty_folder(str(self.host.config.folder))
 
     def on_rows_moved(self) -> None:
@@ -204,6 +225,10 @@ class WorkflowsScreen(Place):
         file = self._file(name)
         line = file.line if file else None
         self.host.do(deeds.edit(self.host, self.host.config.folder / name, line))
+
+
+def _automations_in(folder: Path) -> int:
+    return sum(not file.name.startswith(("_", ".")) for file in folder.glob("*.py"))
 
 
 def _last(latest: RunSummary | None, now: datetime) -> Cell:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, cast
 
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Input, Label, Select, Static, Switch, TextArea
+from textual.widgets import Checkbox, Input, Label, Select, Static, TextArea
 
 from wrkflw_tui.tui.fields import MISSING, WHOLE, Field, Schema, as_text, fields_of
 from wrkflw_tui.tui.values import Filled, Raw, Unreadable, check, fill, read_json, to_raw
@@ -26,6 +26,18 @@ _HINTS = {
 }
 
 
+class YesNo(Checkbox):
+    """A box whose state is a word too: never colour alone."""
+
+    def __init__(self, is_on: bool) -> None:
+        super().__init__("yes" if is_on else "no", is_on, compact=True)
+
+    def watch_value(self) -> None:
+        """Say the other word."""
+        self.label = "yes" if self.value else "no"
+        super().watch_value()
+
+
 class FieldRow(Vertical):
     """One field: its name, where it is typed, what it is for and what is wrong with it."""
 
@@ -36,9 +48,10 @@ class FieldRow(Vertical):
         .help { color: $foreground-muted; }
         .problem { color: $text-error; display: none; }
         &.-wrong .problem { display: block; }
-        &.-wrong Input, &.-wrong TextArea { border: tall $error; }
-        TextArea { height: auto; min-height: 4; max-height: 10; }
-        Switch { height: 1; border: none; padding: 0; }
+        &.-wrong Input, &.-wrong TextArea { background: $error 20%; }
+        Input { background: $panel; }
+        TextArea { height: auto; min-height: 3; max-height: 8; background: $panel; }
+        Checkbox { background: transparent; }
     }
     """
 
@@ -65,26 +78,29 @@ class FieldRow(Vertical):
         wanted, raw = self.wanted, to_raw(self.wanted, self._value)
         match wanted.kind:
             case "boolean":
-                return Switch(value=raw is True, animate=False)
+                return YesNo(raw is True)
             case "choice":
                 options = [(say(as_text(c)), as_text(c)) for c in wanted.choices]
                 allow_blank = not wanted.required or wanted.nullable or raw == ""
                 chosen = raw if raw in [value for _, value in options] else Select.NULL
-                return Select(options, allow_blank=allow_blank, value=chosen, prompt="choose")
+                return Select(
+                    options, allow_blank=allow_blank, value=chosen, prompt="choose", compact=True
+                )
             case "list" | "json":
-                return TextArea(str(raw), tab_behavior="focus", compact=False)
+                return TextArea(str(raw), tab_behavior="focus", compact=True)
             case _:
                 hint = _HINTS.get(wanted.kind, "")
-                return Input(str(raw), placeholder=hint, password=wanted.kind == "secret")
+                is_secret = wanted.kind == "secret"
+                return Input(str(raw), placeholder=hint, password=is_secret, compact=True)
 
-    def on_mount(self) -> None:
-        """Fill in the value of a choice, which its widget takes only then."""
-        self.input.tooltip = None
+    def on_descendant_focus(self) -> None:
+        """Bring the name and what is wrong into sight with what is typed into."""
+        self.call_after_refresh(self.scroll_visible, animate=False)
 
     @property
-    def input(self) -> Input | TextArea | Select[str] | Switch:
+    def input(self) -> Input | TextArea | Select[str] | YesNo:
         """Where it is typed."""
-        return cast("Input | TextArea | Select[str] | Switch", self.children[1])
+        return cast("Input | TextArea | Select[str] | YesNo", self.children[1])
 
     @property
     def raw(self) -> Raw:
@@ -94,7 +110,7 @@ class FieldRow(Vertical):
                 return value
             case TextArea(text=typed):
                 return typed
-            case Switch(value=is_on):
+            case YesNo(value=is_on):
                 return is_on
             case select:
                 return "" if select.value is Select.NULL else str(select.value)
@@ -106,7 +122,7 @@ class FieldRow(Vertical):
                 line.value = str(raw)
             case TextArea() as area:
                 area.text = str(raw)
-            case Switch() as switch:
+            case YesNo() as switch:
                 switch.value = raw is True
             case select:
                 if raw == "":
@@ -126,9 +142,8 @@ class SchemaForm(VerticalScroll, can_focus=False):
     DEFAULT_CSS = """
     SchemaForm {
         height: auto;
-        max-height: 1fr;
         scrollbar-size-vertical: 1;
-        #json { height: 14; display: none; }
+        #json { height: 14; display: none; background: $panel; }
         #whole-problem { color: $text-error; display: none; height: auto; }
         &.-wrong #whole-problem { display: block; }
         &.-json #json { display: block; }
@@ -146,7 +161,7 @@ class SchemaForm(VerticalScroll, can_focus=False):
         """A row for each field, and the JSON of the whole."""
         for wanted in self.fields:
             yield FieldRow(wanted, self._initial(wanted))
-        yield TextArea(id="json", tab_behavior="focus")
+        yield TextArea(id="json", tab_behavior="focus", compact=True)
         yield Static(id="whole-problem", markup=False)
 
     def _initial(self, wanted: Field) -> object:

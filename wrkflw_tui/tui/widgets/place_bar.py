@@ -40,6 +40,10 @@ class PlaceBar(Widget):
         self._place = place
         self._spots: list[tuple[int, int, str]] = []
 
+    def watch_worker(self, worker: str) -> None:
+        """What does not fit can be read by pointing at it."""
+        self.tooltip = Content(worker) if worker else None
+
     def render(self) -> Content:
         """Draw the places at the left, the state at the right."""
         pieces: list[Content] = [Content.styled("wrkflw ", "bold")]
@@ -57,7 +61,7 @@ class PlaceBar(Widget):
         return Content("").join(pieces)
 
     def _state(self, room: int) -> Content:
-        runs = f"● {self.busy} running" if self.busy else ""
+        runs = f"● {self.busy} active" if self.busy else ""
         parts = [part for part in (runs, self.worker) if part]
         whole = "  ".join(parts)
         if len(whole) > room:

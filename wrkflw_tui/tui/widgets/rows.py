@@ -264,7 +264,7 @@ class Rows(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of what is in sight."""
-        width = self.size.width
+        width = self.scrollable_content_region.width
         base = self.rich_style
         if y < self._header:
             titles = tuple(cell(column.title) for column in self.columns)

@@ -1,0 +1,43 @@
+"""The app's end by a signal: in order if it can be, for certain in any case."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+
+PATIENCE = 15.0
+"""Seconds after which an end in order has failed."""
+
+
+def see_to_end(code: int) -> None:
+    """End the process with `code` even if the app cannot: its writes may wait for ever."""
+    timer = threading.Timer(PATIENCE, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
+
+
+def leave_lost_terminal() -> None:
+    """Let writes go nowhere if the terminal is gone.
+
+    Else Textual's writer dies of the first error, and the app waits for it for ever.
+    """
+    if _terminal_is_gone():
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+
+
+def _terminal_is_gone() -> bool:
+    if sys.platform == "win32":
+        return False
+    import termios
+
+    try:
+        termios.tcgetattr(2)
+    except termios.error as error:
+        # Anything else, such as ENOTTY, means that there was no terminal to lose.
+        return error.args[0] == errno.EIO
+    return False
