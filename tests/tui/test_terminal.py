@@ -25,6 +25,18 @@ LIMIT = 30.0
 """Seconds that anything here may take before it counts as hung."""
 
 
+PATIENT = """
+import asyncio
+from wrkflw_tui import create_workflow, step
+
+@step
+async def wait(request: None) -> None:
+    await asyncio.Event().wait()
+
+patient = create_workflow(id="patient", input_schema=None, output_schema=None).then(wait).commit()
+"""
+
+
 class Terminal:
     """The app on a pseudo-terminal."""
 
@@ -32,6 +44,7 @@ class Terminal:
         self.database = folder / "wrkflw.db"
         automations = folder / "automations"
         automations.mkdir()
+        (automations / "patient.py").write_text(PATIENT)
         self.master, slave = pty.openpty()
         self.seen = b""
         self.process = subprocess.Popen(
@@ -54,6 +67,11 @@ class Terminal:
             assert time.monotonic() < deadline, f"never saw {text!r}: {self.seen[-2000:]!r}"
             if select.select([self.master], [], [], 0.1)[0]:
                 self.seen += os.read(self.master, 65536)
+
+    def press(self, keys: bytes) -> None:
+        """Press keys; what is read from here on is what they led to."""
+        self.seen = b""
+        os.write(self.master, keys)
 
     def read_to_end(self) -> int:
         """Read what is still written and return the exit code."""
@@ -125,3 +143,13 @@ def test_a_killed_app_leaves_no_worker_for_ever(terminal: Terminal) -> None:
     terminal.process.kill()
 
     terminal.wait_for_worker(held=False)
+
+
+def test_a_run_is_started_watched_and_cancelled(terminal: Terminal) -> None:
+    terminal.read_until(b"patient")
+    terminal.press(b"r")
+    terminal.read_until(b"the step is running")
+    terminal.press(b"c")
+    terminal.read_until(b"Cancel 1 run?")
+    terminal.press(b"y")
+    terminal.read_until(b"the run is cancelled")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LAST_WORDS = 3.0
-"""Seconds that the terminal may take to be restored after a signal."""
 
 THEME = Theme(
     name="wrkflw",
@@ -118,6 +114,7 @@ class WrkflwApp(App[None]):
         self._storage = storage
         self._feed = Feed(config.database, self)
         self._quitting = False
+        self._signals: ending.Handlers = {}
         self.register_theme(THEME)
         if is_plain:
             self.theme = "ansi-dark"
@@ -128,12 +125,7 @@ class WrkflwApp(App[None]):
 
     def on_mount(self) -> None:
         """Watch the record, and end in order when told to."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            try:
-                loop.add_signal_handler(number, self._ended_by, 128 + number)
-            except (NotImplementedError, RuntimeError, ValueError):
-                break  # not the main thread, or no such signals here
+        self._signals = ending.on_signals(asyncio.get_running_loop(), self._ended_by)
         self._feed.start()
         if self.worker is not None:
             self.call_after_refresh(self._begin_work)
@@ -160,8 +152,6 @@ class WrkflwApp(App[None]):
                 await asyncio.sleep(30)
 
     def _ended_by(self, code: int) -> None:
-        ending.see_to_end(code)
-        ending.leave_lost_terminal()
         self._quitting = True
         self.run_worker(self._end(code), name="end", exit_on_error=False)
 
@@ -171,14 +161,11 @@ class WrkflwApp(App[None]):
                 await asyncio.wait_for(self.worker.stop(), timeout=5)
             except Exception as error:
                 self.log.error(f"worker: {error}")
-        # A terminal that is gone takes no more output, and Textual would wait for it for ever.
-        last = threading.Timer(LAST_WORDS, os._exit, (code,))
-        last.daemon = True
-        last.start()
         self.exit(return_code=code)
 
     async def on_unmount(self) -> None:
         """Stop looking and close the file."""
+        ending.restore_signals(self._signals)
         self._feed.stop()
         if self._owns_storage and self._storage is not None:
             await self._storage.close()

@@ -4,11 +4,43 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import threading
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from types import FrameType
+
+Handlers: TypeAlias = dict[signal.Signals, Any]
+"""What answered each signal before: whatever `signal.signal` gives back."""
 
 PATIENCE = 15.0
 """Seconds after which an end in order has failed."""
+
+
+def on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[int], object]) -> Handlers:
+    """Call `end` in the loop, with the exit code, when told to end; return the handlers before.
+
+    Not the loop's own way: when the terminal goes, the loop may already wait for its writer.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+
+    def told(number: int, _frame: FrameType | None) -> None:
+        see_to_end(128 + number)
+        leave_lost_terminal()
+        loop.call_soon_threadsafe(end, 128 + number)
+
+    return {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGHUP)}
+
+
+def restore_signals(before: Handlers) -> None:
+    """Let the signals be answered as before."""
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def see_to_end(code: int) -> None:

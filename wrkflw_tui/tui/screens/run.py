@@ -191,6 +191,7 @@ class RunScreen(AppScreen):
             is_same = self._shown == (path, tab)
             offset = area.scroll_offset
             area.text = content
+            area.refresh()  # Textual leaves the old text where the new one has the same size
             if is_same:
                 area.scroll_to(offset.x, offset.y, animate=False)
         self._shown = (path, tab)
