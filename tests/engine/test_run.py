@@ -204,7 +204,7 @@ async def test_the_configured_file_is_used_where_no_storage_is_given(
     monkeypatch.setattr(defaults, "storage_factory", lambda: storage)
     run = chain("one").create_run()
     await run.start(1)
-    assert (await storage.load_snapshot(run.run_id or "")).status == "success"
+    assert (await storage.load_snapshot(run.run_id)).status == "success"
 
 
 async def test_nothing_is_written_before_the_start(storage: WorkflowStorage) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from wrkflw_tui import ErrorInfo, RunEnded, RunNotFound, StorageError
+from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.journal import Fenced
 from wrkflw_tui.store import claims
 from wrkflw_tui.store.file import closing_connection, connect, prepare, transaction
@@ -54,7 +55,7 @@ def set_status(connection: sqlite3.Connection, status: RunStatus) -> None:
 
 
 def test_ids_are_uuids_that_sort_by_time() -> None:
-    ids = [uuid.UUID(claims.new_run_id()) for _ in range(100)]
+    ids = [uuid.UUID(new_run_id()) for _ in range(100)]
     assert {id.version for id in ids} == {7}
     assert {id.variant for id in ids} == {uuid.RFC_4122}
     assert len(set(ids)) == 100

@@ -86,7 +86,7 @@ class RunStorage(Protocol):
 
     def begin(
         self,
-        run_id: str | None,
+        run_id: str,
         workflow_id: str,
         input: str,
         graph: str,

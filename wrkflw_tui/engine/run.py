@@ -18,6 +18,7 @@ from wrkflw_tui.engine.errors import (
     WorkflowFailed,
     WrkflwError,
 )
+from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.journal import Fenced
 from wrkflw_tui.engine.runnable import In, Out
 from wrkflw_tui.engine.walk import LeftBehind, StepFailed, Value, Walk
@@ -102,13 +103,13 @@ class WorkflowRun(Generic[In, Out]):
         self._workflow = cast("Workflow[object, object]", workflow)
         self._storage = storage or _configured_storage()
         self._journal: Journal | None = None
-        self._id = run_id
+        self._id = run_id or new_run_id()
         self._task: asyncio.Task[object] | None = None
         self._cancelled = False
 
     @property
-    def run_id(self) -> str | None:
-        """The run's id; a new one is known once it starts."""
+    def run_id(self) -> str:
+        """The run's id: the one that was given, else a new one."""
         return self._id
 
     async def start(self, input_data: In) -> Out:
@@ -127,7 +128,6 @@ class WorkflowRun(Generic[In, Out]):
             self._workflow.definition_hash,
             self._workflow.leaf_count,
         )
-        self._id = journal.run_id
         self._journal = journal
         task = self._task = asyncio.current_task()
         try:
@@ -152,8 +152,8 @@ class WorkflowRun(Generic[In, Out]):
 
     async def snapshot(self) -> WorkflowSnapshot:
         """Return the run as the record has it. Raises `RunNotFound`."""
-        if self._id is None:
-            raise RunNotFound("this run was not started")
+        if self._journal is None:
+            raise RunNotFound(f"run {self._id} was not started")
         return await self._storage.load_snapshot(self._id)
 
 

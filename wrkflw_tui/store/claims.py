@@ -5,14 +5,12 @@ All functions run inside a transaction of their caller.
 
 from __future__ import annotations
 
-import secrets
-import time
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import RunEnded, RunNotFound
+from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.models import ENDED, ErrorInfo, RunStatus
 from wrkflw_tui.store.file import next_run_revision
 
@@ -20,15 +18,6 @@ if TYPE_CHECKING:
     import sqlite3
 
 Trigger = Literal["library", "app", "cli", "schedule"]
-
-
-def new_run_id() -> str:
-    """Make a UUIDv7 (RFC 9562): ids that sort by the time they were made."""
-    millis = time.time_ns() // 1_000_000
-    value = (millis << 80) | secrets.randbits(80)
-    value = value & ~(0xF << 76) | (7 << 76)
-    value = value & ~(0x3 << 62) | (2 << 62)
-    return str(uuid.UUID(int=value))
 
 
 @dataclass(frozen=True, slots=True)

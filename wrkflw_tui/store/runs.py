@@ -21,7 +21,6 @@ from wrkflw_tui.engine.models import (
     to_micros,
 )
 from wrkflw_tui.store import leases
-from wrkflw_tui.store.claims import Claim, new_run_id
 from wrkflw_tui.store.database import Database
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.journal import SqliteJournal, load_entries
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wrkflw_tui.engine.journal import Entry
+    from wrkflw_tui.store.claims import Claim
 
 SUMMARY = (
     "id, run_id, workflow_id, status, trigger, execution_path, steps_done, steps_total,"
@@ -51,7 +51,7 @@ class WorkflowStorage:
 
     def begin(
         self,
-        run_id: str | None,
+        run_id: str,
         workflow_id: str,
         input: str,
         graph: str,
@@ -62,7 +62,6 @@ class WorkflowStorage:
 
         That commit raises `RunAlreadyStarted` where the id is taken.
         """
-        run_id = run_id or new_run_id()
         if self._process is None:
             self._process = _ProcessLease(self.database.path)
         lease = self._process
