@@ -246,8 +246,8 @@ class Walk:
                 entry,
                 StepCrashed(f"the process died {known.crashes} times in a row, the last: {last}"),
             )
-        if known.status != "failed":
-            return
+        if known.status != "failed" or not known.failures:
+            return  # those before the run was told to go on once more do not count
         if known.failures >= policy.max_attempts:
             info = ErrorInfo.from_json(known.error) if known.error else ErrorInfo("Error", "")
             raise StepFailed(known.path, info, None)
