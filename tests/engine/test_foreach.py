@@ -7,11 +7,11 @@ import json
 import time
 import tracemalloc
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from engine.lives import Life, enqueue, live, run_again, snapshot_of
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, TypeAdapter
 
 from wrkflw_tui import (
     DefinitionError,
@@ -344,6 +344,49 @@ async def test_a_second_attempt_gets_an_item_of_its_own(storage: WorkflowStorage
         .commit()
     )
     assert await flow.create_run(storage=storage).start([[], [1]]) == [1, 2]
+
+
+async def test_a_list_that_only_its_own_schema_can_read(storage: WorkflowStorage) -> None:
+    halves = TypeAdapter(Annotated[list[Base], Field(min_length=1)])
+
+    @step
+    async def name(value: Base) -> str:
+        return value.name
+
+    flow = (
+        create_workflow(id="w", input_schema=halves, output_schema=list[str])
+        .foreach(name, concurrency=2)
+        .commit()
+    )
+    assert await flow.create_run(storage=storage).start([Base(name="a"), Base(name="b")]) == [
+        "a",
+        "b",
+    ]
+
+
+async def test_an_item_that_swallows_the_cancel_is_the_last_of_its_lane(
+    storage: WorkflowStorage,
+) -> None:
+    begun = asyncio.Barrier(3)
+    calls: list[int] = []
+
+    @step
+    async def stubborn(value: int) -> int:
+        calls.append(value)
+        await begun.wait()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return value
+        return value
+
+    run = over().foreach(stubborn, concurrency=2).commit().create_run(storage=storage)
+    task = asyncio.create_task(run.start(list(range(9))))
+    await begun.wait()
+    await run.cancel()
+    with pytest.raises(WorkflowCancelled):
+        await task
+    assert sorted(calls) == [0, 1]
 
 
 async def test_what_is_no_list_is_a_failure(storage: WorkflowStorage) -> None:
