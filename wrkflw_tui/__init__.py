@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.engine import defaults as _defaults
 
 if TYPE_CHECKING:
+    from wrkflw_tui.engine.builder import WorkflowBuilder, create_workflow
     from wrkflw_tui.engine.context import StepCancelled, StepContext
     from wrkflw_tui.engine.errors import (
         DefinitionError,
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
         WorkflowFailed,
         WrkflwError,
     )
-    from wrkflw_tui.engine.models import ErrorInfo, RunSummary, StepResult, WorkflowSnapshot
+    from wrkflw_tui.engine.models import (
+        ErrorInfo,
+        RunSummary,
+        StepFailure,
+        StepResult,
+        WorkflowSnapshot,
+    )
     from wrkflw_tui.engine.retry import RetryPolicy
     from wrkflw_tui.engine.run import WorkflowRun
     from wrkflw_tui.engine.schema import UnstorableValue
     from wrkflw_tui.engine.step import Step, create_step, step
-    from wrkflw_tui.engine.workflow import Workflow, WorkflowBuilder, create_workflow
+    from wrkflw_tui.engine.workflow import Workflow
     from wrkflw_tui.store.runs import WorkflowStorage
 
 __all__ = [
@@ -51,6 +58,7 @@ __all__ = [
     "StepCancelled",
     "StepContext",
     "StepCrashed",
+    "StepFailure",
     "StepNotRun",
     "StepResult",
     "StepTimeout",
@@ -70,13 +78,20 @@ __all__ = [
 ]
 
 _HOMES = {
+    "engine.builder": ("WorkflowBuilder", "create_workflow"),
     "engine.context": ("StepCancelled", "StepContext"),
-    "engine.models": ("ErrorInfo", "RunSummary", "StepResult", "WorkflowSnapshot"),
+    "engine.models": (
+        "ErrorInfo",
+        "RunSummary",
+        "StepFailure",
+        "StepResult",
+        "WorkflowSnapshot",
+    ),
     "engine.retry": ("RetryPolicy",),
     "engine.run": ("WorkflowRun",),
     "engine.schema": ("UnstorableValue",),
     "engine.step": ("Step", "create_step", "step"),
-    "engine.workflow": ("Workflow", "WorkflowBuilder", "create_workflow"),
+    "engine.workflow": ("Workflow",),
     "store.runs": ("WorkflowStorage",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

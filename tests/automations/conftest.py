@@ -38,6 +38,9 @@ class Around:
     def recorded_output(self, scope: str, step_id: str) -> str | None:
         return self.results.get(step_id)
 
+    def recorded_items(self, scope: str, step_id: str) -> list[str] | None:
+        return None
+
     def init_data(self, scope: str) -> str:
         return self.init
 

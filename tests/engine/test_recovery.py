@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
+from engine.lives import Died, Life, enqueue, live, snapshot_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,35 +25,16 @@ from wrkflw_tui import (
     create_workflow,
     step,
 )
-from wrkflw_tui.engine.models import ErrorInfo, StepStatus, WorkflowSnapshot
 from wrkflw_tui.engine.run import ExecutionEngine, input_value
 from wrkflw_tui.store import claims
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from wrkflw_tui import Workflow
-    from wrkflw_tui.engine.clock import Clock
-    from wrkflw_tui.store.journal import SqliteJournal
+    from wrkflw_tui.engine.models import StepStatus, WorkflowSnapshot
 
 AT_ONCE = timedelta(0)
-RUN = "run-1"
-
-
-class Died(BaseException):
-    """The process is gone here."""
-
-
-@dataclass
-class Life:
-    """How long a process lives."""
-
-    commits: int = 1_000_000
-    """It dies at this commit, counted from 1."""
-    before: bool = False
-    """Whether it dies before that commit has reached the disk."""
-    ended_as: Literal["crashed", "interrupted"] = "crashed"
 
 
 @dataclass
@@ -68,66 +50,6 @@ class StoppedClock:
     async def sleep(self, duration: timedelta) -> None:
         self.slept.append(duration)
         self.instant += duration
-
-
-def mortal(journal: SqliteJournal, life: Life) -> SqliteJournal:
-    commit = journal.commit
-    left = life.commits
-
-    async def commit_or_die() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0 and life.before:
-            raise Died
-        await commit()
-        if left == 0:
-            raise Died
-
-    journal.commit = commit_or_die  # pyright: ignore
-    return journal
-
-
-async def live(
-    file: Path,
-    workflow: Workflow[int, int],
-    life: Life,
-    clock: Clock | None = None,
-    on_start: Callable[[WorkflowSnapshot], None] | None = None,
-) -> int | None:
-    """Walk the run in a process of its own; return its output, or `None` where it died."""
-    storage = WorkflowStorage(file)
-    flow = cast("Workflow[object, object]", workflow)
-    try:
-        claim = await storage.database.write(lambda c: claims.claim_next(c, "holder"))
-        assert claim is not None
-        if on_start is not None:
-            on_start(await storage.load_snapshot(RUN))
-        journal = mortal(await storage.reopen(claim), life)
-        text = await storage.database.read(lambda c: claims.read_input(c, claim.key))
-        value = input_value(flow, flow.input_schema.load(text))
-        try:
-            output = await ExecutionEngine(clock).execute(flow, journal, value, lambda: False)
-        except Died:
-            error = ErrorInfo("RunnerDied", "killed by signal 9")
-            await storage.database.write(lambda c: claims.release(c, claim, life.ended_as, error))
-            return None
-        return cast("int", output.take())
-    finally:
-        await storage.close()
-
-
-async def enqueue(file: Path, value: int = 0) -> None:
-    storage = WorkflowStorage(file)
-    await storage.database.write(lambda c: claims.enqueue(c, "flow", str(value), "app", run_id=RUN))
-    await storage.close()
-
-
-async def snapshot_of(file: Path) -> WorkflowSnapshot:
-    storage = WorkflowStorage(file)
-    try:
-        return await storage.load_snapshot(RUN)
-    finally:
-        await storage.close()
 
 
 class Counted:

@@ -15,7 +15,6 @@ from wrkflw_tui import (
     create_workflow,
     step,
 )
-from wrkflw_tui.engine.nodes import leaves
 
 
 @step
@@ -145,7 +144,7 @@ def test_a_map_takes_a_context_only_where_it_requires_one() -> None:
         return context.attempt
 
     flow = begin().map(with_context).map(lambda n, more=2: n, output_schema=int).commit()
-    first, second = leaves(flow.nodes)
+    first, second = flow.nodes
     assert getattr(first, "wants_context", None) is True
     assert getattr(second, "wants_context", None) is False
 

@@ -53,6 +53,10 @@ class Scope(Protocol):
         """Return the JSON output of the step as seen from inside `scope`, looking outward."""
         ...
 
+    def recorded_items(self, scope: str, step_id: str) -> list[str] | None:
+        """Return the JSON outputs of a foreach's items, as seen from inside `scope`."""
+        ...
+
     def init_data(self, scope: str) -> str:
         """Return the JSON input of the innermost workflow around `scope`."""
         ...
@@ -73,6 +77,8 @@ class StepContext:
     """The ids from the workflow down to this step, joined by `/`."""
     attempt: int
     """Counts every entry of the function in this run, from 1."""
+    iteration: int = field(default=0, kw_only=True)
+    """Of a loop's condition: the iteration that has just ended, from 1; elsewhere 0."""
     _walk: Scope = field(repr=False)
     _scope: str = field(repr=False)
     _cancelled: StopFlag = field(default_factory=StopFlag, repr=False)
@@ -88,11 +94,28 @@ class StepContext:
         return logger
 
     def get_step_result(self, step: Runnable[Never, O]) -> O:
-        """Return that step's output. Raises `StepNotRun` where it has none."""
+        """Return that step's output. Raises `StepNotRun` where it has none.
+
+        It is looked for in one's own item or iteration first, then outward; of a loop's body it
+        is the last iteration's.
+        """
         text = self._walk.recorded_output(self._scope, step.id)
         if text is None:
-            raise StepNotRun(f"step {step.id!r} has no result in run {self.run_id} yet")
+            raise StepNotRun(
+                f"step {step.id!r} has no result in run {self.run_id} yet"
+                " (of a foreach's items use get_step_results)"
+            )
         return step.output_schema.load(text)
+
+    def get_step_results(self, step: Runnable[Never, O]) -> list[O]:
+        """Return what the items of a foreach gave, in their order; failed ones are left out.
+
+        Raises `StepNotRun` where no foreach went over that step yet.
+        """
+        texts = self._walk.recorded_items(self._scope, step.id)
+        if texts is None:
+            raise StepNotRun(f"no foreach over {step.id!r} began in run {self.run_id} yet")
+        return [step.output_schema.load(text) for text in texts]
 
     def get_init_data(self, schema: type[T] | TypeAdapter[T]) -> T:
         """Return the innermost workflow's input, read as `schema`."""

@@ -48,6 +48,14 @@ class StepCrashed(WrkflwError):
     """The process died during this step, three times in a row."""
 
 
+class NoConditionHolds(WrkflwError):
+    """A branch without `otherwise` had no condition that holds."""
+
+
+class TooManyIterations(WrkflwError):
+    """A loop went round as often as it may, and its condition still asks for more."""
+
+
 class GiveUp(WrkflwError):
     """Raised by a step to fail for good: it is never retried."""
 

@@ -30,6 +30,7 @@ class Entry:
     output: str | None = None
     error: str | None = None
     finished_at: int | None = None
+    kind: NodeKind = "step"
 
 
 class Fenced(Exception):

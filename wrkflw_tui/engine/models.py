@@ -21,7 +21,13 @@ StepStatus: TypeAlias = Literal["running", "success", "failed", "crashed", "inte
 `crashed`: its process died. `interrupted`: the run was stopped around it (a cancel, a hand-over).
 """
 
-NodeKind: TypeAlias = Literal["step", "map", "workflow"]
+NodeKind: TypeAlias = Literal[
+    "step", "map", "workflow", "parallel", "branch", "foreach", "loop", "decision"
+]
+"""What a row on record stands for; a decision is one of a loop's, after each iteration."""
+
+CONTAINERS: frozenset[NodeKind] = frozenset({"workflow", "parallel", "foreach", "loop"})
+"""Kinds whose work is done by the nodes inside them."""
 
 ENDED: frozenset[RunStatus] = frozenset({"success", "failed", "cancelled"})
 ACTIVE: frozenset[RunStatus] = frozenset({"queued", "running"})
@@ -90,6 +96,24 @@ class ErrorInfo:
         return f"{self.type}: {self.message}" if self.message else self.type
 
 
+@dataclass(frozen=True)  # no slots: Pydantic builds it from its fields alone
+class StepFailure:
+    """A failure that was collected: it stands where the step's output would."""
+
+    path: str
+    """The step that failed: it may lie inside the arm or item."""
+    type: str
+    """The name of the exception's type."""
+    message: str
+
+    def to_json(self) -> str:
+        """Write it as the JSON object that is recorded."""
+        return json.dumps(vars(self), ensure_ascii=False)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.type}: {self.message}"
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a step says that it is, in units of its own."""
@@ -97,6 +121,8 @@ class Progress:
     done: float
     total: float | None = None
     message: str = ""
+    failed: int = 0
+    """Of a foreach: the items that failed; they do not count as done."""
 
     @property
     def fraction(self) -> float | None:

@@ -24,6 +24,11 @@ class StepNode:
         """The id within its workflow."""
         return self.step.id
 
+    @property
+    def output_schema(self) -> Schema[object]:
+        """What its output is read back with."""
+        return self.step.output_schema
+
 
 @dataclass(frozen=True, slots=True)
 class WorkflowNode:
@@ -36,6 +41,11 @@ class WorkflowNode:
         """The id within the workflow around it."""
         return self.workflow.id
 
+    @property
+    def output_schema(self) -> Schema[object]:
+        """What its output is read back with."""
+        return self.workflow.output_schema
+
 
 @dataclass(frozen=True, slots=True)
 class MapNode:
@@ -47,7 +57,85 @@ class MapNode:
     wants_context: bool
 
 
-Node: TypeAlias = StepNode | WorkflowNode | MapNode
+Body: TypeAlias = StepNode | WorkflowNode
+"""An arm, an item's body or a loop's: a step or a whole workflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A plain function that decides; its decision is recorded and never taken again."""
+
+    function: Callable[..., object] = field(repr=False)
+    wants_context: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelNode:
+    """Arms that all get the value in hand. It adds no level to their paths."""
+
+    id: str
+    arms: tuple[Body, ...]
+    limit: int | None
+    collects: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BranchNode:
+    """Arms of which the first whose condition holds is taken, or every one."""
+
+    id: str
+    cases: tuple[tuple[Condition, Body], ...]
+    otherwise: Body | None
+    takes_all: bool
+
+    @property
+    def arms(self) -> tuple[Body, ...]:
+        """All arms, `otherwise` last."""
+        arms = tuple(arm for _, arm in self.cases)
+        return arms if self.otherwise is None else (*arms, self.otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeachNode:
+    """A body that each item of a list goes through."""
+
+    id: str
+    body: Body
+    concurrency: int
+    collects: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoopNode:
+    """A body that goes again while, or until, its condition holds."""
+
+    id: str
+    body: Body
+    condition: Condition
+    until: bool
+    max_iterations: int
+
+
+Node: TypeAlias = Body | MapNode | ParallelNode | BranchNode | ForeachNode | LoopNode
+
+
+def bodies(node: Node) -> tuple[Body, ...]:
+    """Return the steps and workflows that a node leads to, in its own scope."""
+    match node:
+        case ParallelNode() | BranchNode():
+            return node.arms
+        case ForeachNode() | LoopNode():
+            return (node.body,)
+        case _:
+            return ()
+
+
+def ids_of(node: Node) -> Iterator[str]:
+    """Yield every id that a node takes within its workflow."""
+    yield node.id
+    for body in bodies(node):
+        yield body.id
 
 
 def graph_of(nodes: tuple[Node, ...]) -> list[dict[str, object]]:
@@ -68,6 +156,44 @@ def _describe(node: Node) -> dict[str, object]:
                 "description": workflow.description,
                 "nodes": graph_of(workflow.nodes),
             }
+        case ParallelNode():
+            return {
+                "kind": "parallel",
+                "id": node.id,
+                "arms": graph_of(node.arms),
+                "limit": node.limit,
+                "on_error": _on_error(node),
+            }
+        case BranchNode():
+            return {
+                "kind": "branch",
+                "id": node.id,
+                "takes": "all" if node.takes_all else "first",
+                "arms": graph_of(tuple(arm for _, arm in node.cases)),
+                "conditions": [condition.name for condition, _ in node.cases],
+                "otherwise": None if node.otherwise is None else _describe(node.otherwise),
+            }
+        case ForeachNode():
+            return {
+                "kind": "foreach",
+                "id": node.id,
+                "body": _describe(node.body),
+                "concurrency": node.concurrency,
+                "on_error": _on_error(node),
+            }
+        case LoopNode():
+            return {
+                "kind": "loop",
+                "id": node.id,
+                "body": _describe(node.body),
+                "until": node.until,
+                "condition": node.condition.name,
+                "max_iterations": node.max_iterations,
+            }
+
+
+def _on_error(node: ParallelNode | ForeachNode) -> str:
+    return "collect" if node.collects else "fail"
 
 
 def shape_of(nodes: tuple[Node, ...]) -> list[list[object]]:
@@ -76,13 +202,25 @@ def shape_of(nodes: tuple[Node, ...]) -> list[list[object]]:
 
 
 def _inside(node: Node) -> list[list[object]]:
-    return shape_of(node.workflow.nodes) if isinstance(node, WorkflowNode) else []
+    return shape_of(node.workflow.nodes if isinstance(node, WorkflowNode) else bodies(node))
 
 
-def leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
-    """Yield the nodes that do work themselves, nested workflows opened."""
-    for node in nodes:
-        if isinstance(node, WorkflowNode):
-            yield from leaves(node.workflow.nodes)
-        else:
-            yield node
+def count_leaves(nodes: tuple[Node, ...]) -> int:
+    """Count what a run gets done: steps and maps, a branch's decision and its longest way.
+
+    A foreach and a loop are one each, for nobody knows beforehand how often they go round.
+    """
+    return sum(map(_leaves, nodes))
+
+
+def _leaves(node: Node) -> int:
+    match node:
+        case WorkflowNode(workflow):
+            return count_leaves(workflow.nodes)
+        case ParallelNode():
+            return count_leaves(node.arms)
+        case BranchNode():
+            ways = [_leaves(arm) for arm in node.arms]
+            return 1 + (sum(ways) if node.takes_all else max(ways))
+        case _:
+            return 1

@@ -21,7 +21,8 @@ from wrkflw_tui.engine.errors import (
 from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.journal import Fenced
 from wrkflw_tui.engine.runnable import In, Out
-from wrkflw_tui.engine.walk import LeftBehind, StepFailed, Value, Walk
+from wrkflw_tui.engine.values import LeftBehind, StepFailed, Value
+from wrkflw_tui.engine.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -41,6 +41,21 @@ class Schema(Generic[T]):
             raise DefinitionError(
                 f"{name_of(self.source)} is no type that Pydantic can validate: {error}"
             ) from error
+
+    @cached_property
+    def items(self) -> Schema[object] | None:
+        """What reads one item of a plain `list[Item]`; `None` for any other type."""
+        source: object = self.source
+        if isinstance(source, TypeAdapter):
+            source = getattr(cast("TypeAdapter[object]", source), "_type", None)
+        if get_origin(source) is not list:
+            return None
+        items = Schema[object](get_args(source)[0])
+        try:
+            items.build()
+        except DefinitionError:
+            return None  # a name that only the list's own adapter could resolve
+        return items
 
     def build(self) -> None:
         """Build the adapter now, so that a schema that cannot work fails where it is defined."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.journal import Entry, Fenced
-from wrkflw_tui.engine.models import ENDED
+from wrkflw_tui.engine.models import CONTAINERS, ENDED
 from wrkflw_tui.store.file import next_run_revision
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class SqliteJournal:
         self._opening = opening
         self._entries = entries if entries is not None else {}
         self._order = max((entry.order for entry in self._entries.values()), default=0)
-        self._done = sum(1 for entry in self._entries.values() if entry.status == "success")
+        self._done = sum(map(_counts, self._entries.values()))
         self._rows: dict[int, _Row] = {}
         self._active: dict[str, _Row] = {}
         self._progress: dict[int, Progress] = {}
@@ -103,7 +103,7 @@ class SqliteJournal:
         """Put the start of an attempt at `path`."""
         before = self._entries.get(path)
         self._order += 1
-        entry = Entry(path, self._order, 1, "running")
+        entry = Entry(path, self._order, 1, "running", kind=kind)
         if before is not None:
             entry.attempt = before.attempt + 1
             entry.failures = before.failures
@@ -131,8 +131,7 @@ class SqliteJournal:
             entry.failures += 1
         row = self._active.pop(entry.path)
         self._rows[entry.order] = row
-        if status == "success" and row.kind != "workflow":
-            self._done += 1
+        self._done += _counts(entry)
 
     def progress(self, entry: Entry, progress: Progress) -> None:
         """Put how far an attempt is; written a few times a second. Called from any thread."""
@@ -211,7 +210,7 @@ class SqliteJournal:
                 inserts.append(_insert(row, progress.get(order)))
             else:
                 updates.append(_update(row, progress.get(order)))
-        paths = [row.entry.path for row in self._active.values() if row.kind != "workflow"]
+        paths = [row.entry.path for row in self._active.values() if row.kind not in CONTAINERS]
         # As JSON by hand: a path holds nothing that would need an escape.
         at_work = '["' + '","'.join(paths[:SHOWN_PATHS]) + '"]' if paths else "[]"
         done = self._done
@@ -233,6 +232,16 @@ class SqliteJournal:
                 _finish(connection, mine, *ending)
 
         return work
+
+
+def _counts(entry: Entry) -> bool:
+    """Tell whether this is one more of the steps that a run gets done.
+
+    A foreach and a loop count once, their items and iterations do not.
+    """
+    if entry.status != "success" or entry.kind in ("workflow", "parallel"):
+        return False
+    return "[" not in entry.path
 
 
 def _insert(row: _Row, progress: Progress | None) -> tuple[object, ...]:
@@ -268,7 +277,8 @@ def _update(row: _Row, progress: Progress | None) -> tuple[object, ...]:
 def _progress_json(progress: Progress | None) -> str | None:
     if progress is None:
         return None
-    return json.dumps([progress.done, progress.total, progress.message], ensure_ascii=False)
+    parts = [progress.done, progress.total, progress.message, progress.failed]
+    return json.dumps(parts, ensure_ascii=False)
 
 
 def _fence(
@@ -306,13 +316,13 @@ def load_entries(
     """
     entries: dict[str, Entry] = {}
     rows = connection.execute(
-        "SELECT path, n, attempt, status, output, error, finished_at FROM wrkflw_step_results"
+        "SELECT path, n, attempt, status, output, error, finished_at, kind FROM wrkflw_step_results"
         " WHERE run = ? ORDER BY n",
         (key,),
     )
-    for path, n, attempt, status, output, error, finished_at in rows:
+    for path, n, attempt, status, output, error, finished_at, kind in rows:
         before = entries.get(path)
-        entry = Entry(path, n, attempt, status, 0, 0, output, error, finished_at)
+        entry = Entry(path, n, attempt, status, 0, 0, output, error, finished_at, kind)
         if before is not None:
             entry.failures = before.failures
         if n > budget_from:

@@ -321,5 +321,4 @@ def _error(text: str | None) -> ErrorInfo | None:
 def _progress(text: str | None) -> Progress | None:
     if text is None:
         return None
-    done, total, message = cast("tuple[float, float | None, str]", json.loads(text))
-    return Progress(done, total, message)
+    return Progress(*cast("tuple[float, float | None, str, int]", tuple(json.loads(text))))

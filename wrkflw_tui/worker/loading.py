@@ -7,8 +7,9 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, cast
 
+from wrkflw_tui.engine.builder import WorkflowBuilder
 from wrkflw_tui.engine.errors import WrkflwError
-from wrkflw_tui.engine.workflow import Workflow, WorkflowBuilder
+from wrkflw_tui.engine.workflow import Workflow
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,7 @@ from wrkflw_tui.engine.errors import (
     describe_error,
 )
 from wrkflw_tui.engine.run import ExecutionEngine
-from wrkflw_tui.engine.walk import LeftBehind, Value
+from wrkflw_tui.engine.values import LeftBehind, Value
 from wrkflw_tui.store.claims import Claim, define, read_input
 from wrkflw_tui.store.runs import WorkflowStorage
 from wrkflw_tui.worker.capture import install

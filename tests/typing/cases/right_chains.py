@@ -9,6 +9,7 @@ from wrkflw_tui import (
     RetryPolicy,
     Step,
     StepContext,
+    StepFailure,
     Workflow,
     WorkflowBuilder,
     WorkflowRun,
@@ -218,3 +219,131 @@ def look(context: StepContext) -> None:
     assert_type(context.get_step_result(campaign), Receipt)
     assert_type(context.get_step_result(one_of), User | Letter)
     assert_type(context.get_init_data(Size), int)
+
+
+# Arms: a tuple of what each gives, a union where one is taken, a dict where several may be.
+@step
+def shout(user: User) -> str:
+    return user.name.upper()
+
+
+@step
+def size(user: User) -> int:
+    return len(user.name)
+
+
+@step
+def is_new(user: User) -> bool:
+    return not user.name
+
+
+def is_long(user: User) -> bool:
+    return len(user.name) > 10
+
+
+letter_flow = (
+    create_workflow(id="letter-flow", input_schema=User, output_schema=Letter)
+    .map(to_letter)
+    .commit()
+)
+with_user = create_workflow(id="arms", input_schema=UserId, output_schema=str).then(fetch_user)
+assert_type(
+    with_user.parallel(shout, size), WorkflowBuilder[UserId, tuple[str, int], str]
+)
+assert_type(
+    with_user.parallel(shout, letter_flow, is_new, limit=2, id="three"),
+    WorkflowBuilder[UserId, tuple[str, Letter, bool], str],
+)
+eight = with_user.parallel(
+    shout,
+    size,
+    is_new,
+    letter_flow,
+    shout.with_id("e"),
+    size.with_id("f"),
+    is_new.with_id("g"),
+    greet,
+)
+assert_type(
+    eight, WorkflowBuilder[UserId, tuple[str, int, bool, Letter, str, int, bool, Receipt], str]
+)
+assert_type(
+    with_user.parallel(shout, size, on_error="collect"),
+    WorkflowBuilder[UserId, tuple[str | StepFailure, int | StepFailure], str],
+)
+in_parallel = with_user.parallel(shout, size).map(
+    lambda both: both[0] * both[1], output_schema=str
+).commit()
+assert_type(in_parallel, Workflow[UserId, str])
+
+assert_type(
+    with_user.branch((is_long, shout), (lambda user: user.name == "x", size)),
+    WorkflowBuilder[UserId, str | int, str],
+)
+assert_type(
+    with_user.branch((is_long, shout), otherwise=letter_flow),
+    WorkflowBuilder[UserId, str | Letter, str],
+)
+assert_type(
+    with_user.branch((is_long, shout), (is_long, size), (is_long, is_new), otherwise=greet),
+    WorkflowBuilder[UserId, str | int | bool | Receipt, str],
+)
+by_branch = with_user.branch(
+    (is_long, shout), (lambda user: not user.name, shout.with_id("again"))
+).commit()
+assert_type(by_branch, Workflow[UserId, str])
+assert_type(
+    with_user.branch_all((is_long, shout), (lambda user: not user.name, size), id="all"),
+    WorkflowBuilder[UserId, dict[str, str | int], str],
+)
+
+
+# Items: a subclass where the base is asked for, a whole workflow as the body.
+@step
+def find_all(request: UserId) -> list[Admin]:
+    return []
+
+
+with_users = create_workflow(id="each", input_schema=UserId, output_schema=list[str]).then(find_all)
+assert_type(with_users.foreach(shout), WorkflowBuilder[UserId, list[str], list[str]])
+assert_type(with_users.foreach(shout, concurrency=8).commit(), Workflow[UserId, list[str]])
+assert_type(
+    with_users.foreach(letter_flow, id="letters"),
+    WorkflowBuilder[UserId, list[Letter], list[str]],
+)
+assert_type(
+    with_users.foreach(shout, on_error="collect"),
+    WorkflowBuilder[UserId, list[str | StepFailure], list[str]],
+)
+
+
+# Loops.
+@step
+def grow(letter: Letter) -> Letter:
+    return Letter(text=letter.text + "!")
+
+
+def is_short(letter: Letter) -> bool:
+    return len(letter.text) < 10
+
+
+def went_round(letter: Letter, context: StepContext) -> bool:
+    assert_type(context.iteration, int)
+    return context.iteration > 3
+
+
+looping = (
+    create_workflow(id="looping", input_schema=Letter, output_schema=Letter)
+    .do_while(grow, is_short)
+    .do_until(grow.with_id("more"), went_round, max_iterations=5, id="rounds")
+    .do_while(grow.with_id("again"), lambda letter: len(letter.text) < 20)
+    .do_until(grow.with_id("last"), lambda letter, context: context.iteration == 2)
+    .commit()
+)
+assert_type(looping, Workflow[Letter, Letter])
+
+
+def look_at_items(context: StepContext, failure: StepFailure) -> None:
+    assert_type(context.get_step_results(shout), list[str])
+    assert_type(context.get_step_results(letter_flow), list[Letter])
+    assert_type(failure.path, str)

@@ -120,3 +120,56 @@ with_user.then(create_step(id="x", input_schema=User, output_schema=User, execut
 create_step(id="x", input_schema=3, output_schema=User, execute=to_letter)  # E: overload|int
 create_workflow(id="x", input_schema=UserId)  # E: overload|output_schema
 create_workflow(id="x", input_schema="UserId", output_schema=User)  # E: overload|str
+
+
+# Arms that ask for another value, or give another than the next step takes.
+@step
+def shout(user: User) -> str:
+    return user.name.upper()
+
+
+def is_user(user: User) -> bool:
+    return bool(user.name)
+
+
+def is_letter(letter: Letter) -> bool:
+    return bool(letter.text)
+
+
+@step
+def takes_pair(pair: tuple[str, str]) -> str:
+    return pair[0]
+
+
+@step
+def takes_strings(values: list[str]) -> str:
+    return values[0]
+
+
+with_user.parallel(shout, send)  # E: Letter|overload
+with_user.parallel(shout, shout.with_id("b"), shout.with_id("c")).then(takes_pair)  # E: tuple
+with_user.parallel(shout, shout.with_id("b"), on_error="collect").then(takes_pair)  # E: StepFailure|OrFailure
+with_user.parallel(shout, shout, on_error="ignore")  # E: ignore|overload
+with_user.branch((is_user, send))  # E: Letter|overload
+with_user.branch((is_letter, shout))  # E: Letter|overload
+with_user.branch((is_user, shout), otherwise=send)  # E: Letter|overload
+with_user.branch((lambda user: user.nothing, shout))  # E: nothing|overload
+with_user.branch((is_user, shout), otherwise=fetch_user)  # E: UserId|overload
+with_user.branch((is_user, shout)).commit()  # E: commit|_Commit
+with_user.branch_all((is_letter, shout))  # E: Letter|overload
+with_user.branch_all((is_user, shout)).then(takes_strings)  # E: dict
+
+# Items and loops.
+with_strings = create_workflow(id="w", input_schema=list[str], output_schema=list[str])
+with_user.foreach(shout)  # E: list|overload
+with_strings.foreach(shout)  # E: str|overload
+with_users = create_workflow(id="w", input_schema=list[User], output_schema=list[str])
+with_users.foreach(shout, on_error="collect").then(takes_strings)  # E: StepFailure|OrFailure
+with_users.foreach(shout, on_error="collect").commit()  # E: commit|_Commit
+with_user.do_while(shout, is_user)  # E: str|User|overload
+with_user.do_until(demote, is_letter)  # E: Admin|Letter|overload
+
+
+def look_at_items(context: StepContext) -> None:
+    letters: list[Letter] = context.get_step_results(shout)  # E: str
+    print(letters)
