@@ -183,10 +183,11 @@ def test_a_process_has_one_storage_for_a_file(tmp_path: Path) -> None:
 
 
 async def test_closing_leaves_no_thread_and_may_be_done_twice(file: Path) -> None:
+    before = set(threading.enumerate())
+
     def threads() -> set[str]:
-        return {
-            t.name for t in threading.enumerate() if t.name in ("wrkflw-writer", "wrkflw-reader")
-        }
+        new = set(threading.enumerate()) - before
+        return {t.name for t in new if t.name in ("wrkflw-writer", "wrkflw-reader")}
 
     storage = WorkflowStorage(file)
     await FLOW.create_run(storage=storage).start(1)

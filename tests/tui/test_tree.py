@@ -27,6 +27,41 @@ def test_a_definition_is_drawn_as_a_chain() -> None:
     assert chain(None) == chain("{") == ""
 
 
+COMPOSED = """[
+ {"kind": "parallel", "id": "parallel-1", "arms": [
+   {"kind": "step", "id": "a"}, {"kind": "step", "id": "b"}]},
+ {"kind": "branch", "id": "branch-1", "arms": [{"kind": "step", "id": "c"}],
+  "otherwise": {"kind": "step", "id": "d"}},
+ {"kind": "foreach", "id": "foreach-1", "body": {"kind": "workflow", "id": "digest",
+   "nodes": [{"kind": "step", "id": "send"}]}},
+ {"kind": "step", "id": "end"}]"""
+
+
+def test_arms_and_items_are_drawn() -> None:
+    drawn = chain(COMPOSED).replace("\u00a0", " ")
+    assert drawn == "⟨a ∥ b⟩ ─▶ ⟨c | d⟩ ─▶ ⟨foreach⟩ digest ⟨send⟩ ─▶ end"
+    results = {
+        path: result(path, "success", order)
+        for order, path in enumerate(
+            ["a", "foreach-1", "digest[0]", "digest[0]/send", "digest[1]"], start=1
+        )
+    }
+    lines = [(line.label, line.depth) for line in tree(nodes_of(COMPOSED), results)]
+    assert lines == [
+        ("parallel-1", 0),
+        ("a", 1),
+        ("b", 1),
+        ("branch-1", 0),
+        ("c", 1),
+        ("d", 1),
+        ("foreach-1", 0),
+        ("digest[0]", 1),
+        ("send", 2),
+        ("digest[1]", 1),
+        ("end", 0),
+    ]
+
+
 def test_steps_not_started_are_in_the_tree() -> None:
     results = {
         "copy-all": result("copy-all", "running", 2),

@@ -28,16 +28,31 @@ class TreeLine:
 
 
 def tree(nodes: Sequence[GraphNode], results: Mapping[str, StepResult]) -> list[TreeLine]:
-    """Put the recorded results in their places; what the definition does not name comes last."""
-    lines = [_line(node, results.get(node.path)) for node in nodes]
+    """Put the recorded results in their places; what the definition does not name comes last.
+
+    Items and iterations stand under the node that they are of, in the order of their starts.
+    """
     named = {node.path for node in nodes}
-    for result in sorted(results.values(), key=lambda result: result.order):
-        if result.path not in named:
-            depth = result.path.count("/")
-            lines.append(
-                TreeLine(result.path, result.step_id, depth, result.kind, result.status, result)
-            )
+    others = sorted(
+        (result for result in results.values() if result.path not in named),
+        key=lambda result: result.order,
+    )
+    lines: list[TreeLine] = []
+    for node in nodes:
+        lines.append(_line(node, results.get(node.path)))
+        if node.items:
+            inside = [result for result in others if result.path.startswith(node.items)]
+            others = [result for result in others if not result.path.startswith(node.items)]
+            lines += [_other(result, node.depth + 1, node.items) for result in inside]
+    lines += [_other(result, 0, "") for result in others]
     return lines
+
+
+def _other(result: StepResult, depth: int, prefix: str) -> TreeLine:
+    """Return the line of what the definition does not name: an item, or a step of one."""
+    deeper = result.path.removeprefix(prefix).count("/")
+    label = result.path.rsplit("/", 1)[-1]
+    return TreeLine(result.path, label, depth + deeper, result.kind, result.status, result)
 
 
 def _line(node: GraphNode, result: StepResult | None) -> TreeLine:
