@@ -81,7 +81,7 @@ def _app(config: Config) -> int:
             file=sys.stderr,
         )
         return 2
-    from wrkflw_tui.store.runs import WorkflowStorage
+    from wrkflw_tui.store.storage import WorkflowStorage
     from wrkflw_tui.tui.app import WrkflwApp
     from wrkflw_tui.worker.link import BackgroundWorker
 

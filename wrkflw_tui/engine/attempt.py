@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
+from wrkflw_tui.engine.context import Bail, Suspend
 from wrkflw_tui.engine.errors import StepTimeout
 from wrkflw_tui.engine.threads import call_on_thread
 
@@ -59,9 +60,20 @@ async def _call(step: Step[object, object], arguments: tuple[object, ...]) -> ob
         if task is not None and task.cancelling():
             raise
         raise AttemptFailed(error) from error  # the step's own doing: nobody cancelled it
+    except BaseExceptionGroup as group:
+        # A task group of the step's own wraps what its tasks raise.
+        asked = group.subgroup((Suspend, Bail))
+        if asked is not None:
+            raise _first(asked) from None
+        raise AttemptFailed(group) from group
     except (Exception, SystemExit) as error:
         # sys.exit() in a step ends the step, not the process that walks the run.
         raise AttemptFailed(error) from error
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner  # pyright: ignore[reportUnknownArgumentType] - a group's parameter is not narrowed
 
 
 async def _call_in_time(

@@ -24,6 +24,18 @@ class UnstorableValue(WrkflwError, ValueError):
     """A value that could not be read back from the record as it is."""
 
 
+class TooLarge(UnstorableValue):
+    """A value that takes more room on record than is allowed."""
+
+
+def plain_json(value: object) -> str:
+    """Write a value of no declared type as JSON. Raises `UnstorableValue`."""
+    try:
+        return json.dumps(to_jsonable_python(value), ensure_ascii=False)
+    except (PydanticSerializationError, ValueError) as error:
+        raise UnstorableValue(f"{_short(value)} cannot be written as JSON: {error}") from error
+
+
 class Schema(Generic[T]):
     """What Pydantic knows of one type, built once and when first needed."""
 

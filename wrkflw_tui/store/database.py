@@ -192,9 +192,18 @@ class Database:
         """Run `work` on a connection that only reads, and return what it returns."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._start()
-        self._reads.put(_Job(work, loop, _settling(future)))
+        self.submit_read(work, loop, _settling(future))
         return await future
+
+    def submit_read(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        loop: asyncio.AbstractEventLoop,
+        done: Callable[[T | None, BaseException | None], object],
+    ) -> None:
+        """Like `read`, without waiting; `done` is called in `loop`."""
+        self._start()
+        self._reads.put(_Job(work, loop, done))
 
     async def close(self) -> None:
         """Finish what was submitted and close the file."""
