@@ -36,7 +36,9 @@ class Node:
     path: str
     """Within the run, with `[*]` for an index; empty where the node has no row of its own."""
     words: str = ""
-    """What it does, beside its id: `each item, 4 at a time`."""
+    """What it does, beside its id: `each item, 4 at a time`, `wait for paid, at most 3d`."""
+    short: str = ""
+    """What a sleep or a wait does, in place of its id: `wait paid`."""
     description: str = ""
     nodes: tuple[Node, ...] = ()
     """What a nested workflow consists of."""
@@ -98,7 +100,7 @@ def _node(item: _Item, scope: str, suffix: str) -> Node:
     match kind:
         case "workflow":
             inside = _nodes(item.get("nodes"), f"{path}/", "")
-            return Node(kind, id, path, "", description, nodes=inside)
+            return Node(kind, id, path, description=description, nodes=inside)
         case "parallel":
             arms = tuple(Arm(node) for node in _nodes(item.get("arms"), scope, suffix))
             return Node(kind, id, path, _parallel_words(item), arms=arms)
@@ -114,12 +116,14 @@ def _node(item: _Item, scope: str, suffix: str) -> Node:
             handler = _inside(item, "handler", scope, suffix)
             return Node(kind, id, "", body=body, handler=handler)
         case "sleep":
-            seconds = _number(item, "seconds")
-            return Node(kind, id, path, _sleep_words(item), seconds=seconds)
+            words = _sleep_words(item)
+            return Node(kind, id, path, words, words, seconds=_number(item, "seconds"))
         case "wait":
-            return Node(kind, id, path, _wait_words(item))
+            event = one_line(str(item.get("event") or "?"))
+            return Node(kind, id, path, _wait_words(item, event), f"wait {event}")
         case _:
-            return Node(kind, id, path, "" if kind == "step" else kind, description)
+            words = "" if kind == "step" else kind
+            return Node(kind, id, path, words, description=description)
 
 
 def _inside(item: _Item, name: str, scope: str, suffix: str = ANY) -> Node:
@@ -183,10 +187,10 @@ def _sleep_words(item: _Item) -> str:
     return f"sleep as {one_line(str(item.get('function') or '?'))} says"
 
 
-def _wait_words(item: _Item) -> str:
+def _wait_words(item: _Item, event: str) -> str:
     timeout = _number(item, "timeout")
     most = "" if timeout is None else f", at most {span(timeout)}"
-    return f"wait for {one_line(str(item.get('event') or '?'))}{most}"
+    return f"wait for {event}{most}"
 
 
 def _instant(written: str) -> str:

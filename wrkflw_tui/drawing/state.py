@@ -82,7 +82,7 @@ def _state(
     if ANY in node.path:
         return State(status, _counts(results))
     result = results[0]
-    took = _wakes(node, result, now) or duration(_seconds(result, now))
+    took = _wakes(node, result, status, now) or duration(_seconds(result, now))
     again = f"×{result.attempt}" if result.attempt > 1 else ""
     said = _progress(result)
     if node.kind == "loop":
@@ -104,9 +104,9 @@ def _took(results: list[StepResult], status: Shown, now: datetime) -> str:
     return duration(_seconds(results[0], now)) if len(results) == 1 else ""
 
 
-def _wakes(node: Node, result: StepResult, now: datetime) -> str:
+def _wakes(node: Node, result: StepResult, status: Shown, now: datetime) -> str:
     """Count a sleep down, where its length is fixed."""
-    if result.status != "waiting" or node.seconds is None:
+    if status != "waiting" or node.seconds is None:
         return ""
     left = (result.started_at + timedelta(seconds=node.seconds) - now).total_seconds()
     return f"for {duration(float(round(left)))} more" if left > 0.5 else "about to wake"

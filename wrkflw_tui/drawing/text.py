@@ -151,10 +151,10 @@ class _Layout:
     def _below(self, node: Node, room: int) -> Block:
         if room < NARROW:
             return _stacked([self._title(node, room), *self._flat(node.arms, room)], link=True)
-        blocks = [self._title(node, room)]
-        for arm in node.arms:
-            blocks.append(self._elbow(arm.label, self.node(arm.node, room - ELBOW), room))
-        return _stacked(blocks, link=False)
+        arms = [
+            self._elbow(arm.label, self.node(arm.node, room - ELBOW), room) for arm in node.arms
+        ]
+        return _stacked([self._title(node, room), *arms], link=False)
 
     def _flat(self, arms: Sequence[Arm], room: int) -> list[Block]:
         """Lay arms out on the spine, where there is no room beside it."""
