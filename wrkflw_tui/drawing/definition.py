@@ -18,6 +18,9 @@ _INDEX = re.compile(r"\[\d+\]")
 ANY = "[*]"
 """Stands for the index in the path of a body that goes more than once: `copy[*]/upload`."""
 
+ON_FAILURE = "if it fails"
+"""What is said of a handler."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:

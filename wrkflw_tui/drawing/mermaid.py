@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wrkflw_tui.drawing.definition import ON_FAILURE
 from wrkflw_tui.drawing.marks import mark
 from wrkflw_tui.drawing.state import NOTHING
 
@@ -107,7 +108,7 @@ class _Chart:
         entry, out = self._node(body, depth)
         source = frame if body.nodes else entry
         start, rescued = self._node(handler, depth)
-        self._write(f'{source} -. "if it fails" .-> {start}', depth)
+        self._write(f'{source} -. "{ON_FAILURE}" .-> {start}', depth)
         return entry, [*out, *rescued]
 
     # -- text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from wrkflw_tui.drawing.definition import ANY, Node, every, place
 from wrkflw_tui.drawing.marks import mark
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 _FIRST: tuple[Shown, ...] = (
     "running", "suspended", "waiting", "failed", "crashed", "interrupted", "bailed", "success",
 )  # fmt: skip
-"""Which of several statuses at one place is shown."""
+_COUNTED: tuple[Shown, ...] = (
+    "success", "failed", "crashed", "running", "suspended", "waiting", "interrupted", "bailed",
+)  # fmt: skip
+"""Which of several statuses at one place is shown, and in which order they are counted."""
 _TOLD = frozenset[str]({"success", "running", "skipped", ""})
 """Statuses that need no word beside their glyph."""
 
@@ -64,9 +67,9 @@ def _rows(node: Node, at: Mapping[str, list[StepResult]]) -> list[StepResult]:
 
 def _add(found: dict[str, State], node: Node, results: list[StepResult]) -> None:
     if results:
-        open_arms = len(results) < len(node.arms)
         status = _together([result.status for result in results])
-        found[node.path] = State("running" if open_arms and status == "success" else status)
+        is_open = len(results) < len(node.arms) and status == "success"
+        found[node.path] = NOTHING if is_open else State(status, _words(status))
 
 
 def _together(statuses: Sequence[Shown]) -> Shown:
@@ -78,9 +81,11 @@ def _state(
 ) -> State:
     status = _together([result.status for result in results])
     if node.kind == "foreach":
-        return State(status, _words(status, _items(results), _took(results, status, now)))
+        return State(status, _words(status, _items(results), _took(results, now)))
     if ANY in node.path:
         return State(status, _counts(results))
+    if node.kind in ("branch", "parallel"):  # its row is a decision: its arms take the time
+        return State(status, _words(status))
     result = results[0]
     took = _wakes(node, result, status, now) or duration(_seconds(result, now))
     again = f"×{result.attempt}" if result.attempt > 1 else ""
@@ -100,8 +105,8 @@ def _seconds(result: StepResult, now: datetime) -> float:
     return ((result.finished_at or now) - result.started_at).total_seconds()
 
 
-def _took(results: list[StepResult], status: Shown, now: datetime) -> str:
-    return duration(_seconds(results[0], now)) if len(results) == 1 else ""
+def _took(results: list[StepResult], now: datetime) -> str:
+    return f"in {duration(_seconds(results[0], now))}" if len(results) == 1 else ""
 
 
 def _wakes(node: Node, result: StepResult, status: Shown, now: datetime) -> str:
@@ -138,9 +143,9 @@ def _items(results: list[StepResult]) -> str:
 
 def _counts(results: list[StepResult]) -> str:
     """Count what stands at one place for many items: `34 done, 1 failed, 4 running`."""
-    counted = Counter(result.status for result in results)
-    order = ["success", *(status for status in _FIRST if status != "success")]
-    return ", ".join(f"{counted[s]} {mark(s)[1]}" for s in cast("list[Shown]", order) if counted[s])
+    counted: Counter[Shown] = Counter(result.status for result in results)
+    known = [(counted[status], mark(status)[1]) for status in _COUNTED]
+    return ", ".join(f"{number} {word}" for number, word in known if number)
 
 
 def _not_taken(node: Node, decided: list[StepResult]) -> dict[str, State]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from wrkflw_tui.drawing.canvas import Block, Drawing, Piece, Stroke, joined, written
+from wrkflw_tui.drawing.definition import ON_FAILURE
 from wrkflw_tui.drawing.marks import mark
 from wrkflw_tui.drawing.state import NOTHING
 from wrkflw_tui.drawing.words import cut
@@ -29,7 +30,6 @@ NARROW = 16
 """Columns that a frame or an elbow needs: with less, what is inside stays on the spine."""
 LEAST = 4
 """Columns that no drawing does without."""
-ON_FAILURE = "if it fails"
 
 
 def draw(nodes: Sequence[Node], width: int, states: Mapping[str, State] | None = None) -> Drawing:

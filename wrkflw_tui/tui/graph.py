@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.drawing.definition import read
+from wrkflw_tui.drawing.definition import ON_FAILURE, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +25,8 @@ class GraphNode:
     """What is said beside its id: `sleep 1h`, `if it fails`, a condition."""
     items: tuple[str, ...] = ()
     """How the paths of its items or iterations begin, where it has any: `copy[`."""
+    needs: tuple[tuple[str, str], ...] = ()
+    """The branches around it by their paths, each with the arm that it has to take."""
     question: str = ""
     """What a loop's decisions answer: `until is_paid`."""
 
@@ -34,18 +36,20 @@ def nodes_of(graph: str | None) -> list[GraphNode]:
     return list(_lines(read(graph), 0))
 
 
-def _lines(nodes: Sequence[Node], depth: int, note: str = "") -> Iterator[GraphNode]:
+def _lines(
+    nodes: Sequence[Node], depth: int, note: str = "", needs: tuple[tuple[str, str], ...] = ()
+) -> Iterator[GraphNode]:
     for node in nodes:
         if node.kind == "recover" and node.body and node.handler:
-            yield from _lines([node.body], depth)
-            yield from _lines([node.handler], depth, "if it fails")
+            yield from _lines([node.body], depth, note, needs)
+            yield from _lines([node.handler], depth, ON_FAILURE, needs)
         else:
-            said = node.short or note
-            items = _items(node)
-            yield GraphNode(node.path, node.id, node.kind, depth, said, items, node.again)
-            yield from _lines(node.nodes, depth + 1)
+            said, items = node.short or note, _items(node)
+            yield GraphNode(node.path, node.id, node.kind, depth, said, items, needs, node.again)
+            yield from _lines(node.nodes, depth + 1, "", needs)
             for arm in node.arms:
-                yield from _lines([arm.node], depth + 1, arm.label)
+                chosen = ((node.path, arm.node.id),) if node.kind == "branch" else ()
+                yield from _lines([arm.node], depth + 1, arm.label, (*needs, *chosen))
 
 
 def _items(node: Node) -> tuple[str, ...]:
@@ -69,7 +73,7 @@ def _chain(nodes: Sequence[Node]) -> str:
 
 def _drawn(node: Node) -> str:
     if node.kind == "recover" and node.body and node.handler:
-        return f"{_drawn(node.body)} (if it fails: {_drawn(node.handler)})"
+        return f"{_drawn(node.body)} ({ON_FAILURE}: {_drawn(node.handler)})"
     if node.nodes:
         return f"{node.id} ⟨{_chain(node.nodes)}⟩"
     if node.arms:

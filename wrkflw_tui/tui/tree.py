@@ -47,7 +47,7 @@ def tree(nodes: Sequence[GraphNode], results: Mapping[str, StepResult]) -> list[
     )
     lines: list[TreeLine] = []
     for node in nodes:
-        lines.append(_line(node, results.get(node.path)))
+        lines.append(_line(node, results))
         if node.items:
             inside = [result for result in others if result.path.startswith(node.items)]
             others = [result for result in others if not result.path.startswith(node.items)]
@@ -71,8 +71,22 @@ def _other(result: StepResult, depth: int, note: str = "") -> TreeLine:
     return TreeLine(result.path, label, depth, result.kind, result.status, result, note)
 
 
-def _line(node: GraphNode, result: StepResult | None) -> TreeLine:
-    status = "" if result is None else result.status
+def _left_out(node: GraphNode, results: Mapping[str, StepResult]) -> bool:
+    """Tell whether a branch has decided against the arm that a node stands in."""
+    return any(arm not in _taken(results.get(branch), arm) for branch, arm in node.needs)
+
+
+def _taken(decision: StepResult | None, arm: str) -> Sequence[object]:
+    """Return the ids of the arms that were taken: while that is open, any may be."""
+    output = decision.output if decision is not None else None
+    return output if isinstance(output, list) else [arm]
+
+
+def _line(node: GraphNode, results: Mapping[str, StepResult]) -> TreeLine:
+    result = results.get(node.path)
+    status: Shown = "skipped" if result is None and _left_out(node, results) else ""
+    if result is not None:
+        status = result.status
     return TreeLine(node.path, node.id, node.depth, node.kind, status, result, node.note)
 
 
