@@ -137,7 +137,7 @@ def _inside(item: _Item, name: str, scope: str, suffix: str = ANY) -> Node:
 def _cases(item: _Item, scope: str, suffix: str) -> tuple[Arm, ...]:
     nodes = _nodes(item.get("arms"), scope, suffix)
     names = cast("list[object]", item.get("conditions") or [])
-    labels = [one_line(str(name)) for name in names] + [""] * len(nodes)
+    labels = [one_line(str(name)) or "?" for name in names] + ["?"] * len(nodes)
     arms = [Arm(node, label) for node, label in zip(nodes, labels, strict=False)]
     otherwise = item.get("otherwise")
     if _is_item(otherwise):

@@ -61,8 +61,10 @@ def states(
 
 
 def _rows(node: Node, at: Mapping[str, list[StepResult]]) -> list[StepResult]:
-    inner = node.body if node.kind == "recover" else node
-    return at.get(inner.path, []) if inner is not None else []
+    """Return what is on record of an arm; a handler's word is the last."""
+    if node.body is None or node.handler is None:
+        return at.get(node.path, [])
+    return at.get(node.handler.path) or at.get(node.body.path, [])
 
 
 def _add(found: dict[str, State], node: Node, results: list[StepResult]) -> None:

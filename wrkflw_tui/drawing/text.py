@@ -117,6 +117,9 @@ class _Layout:
     def _fork(self, node: Node, room: int) -> Block:
         """Draw arms: side by side if they fit, else below one another."""
         blocks = [self._labelled(arm, room) for arm in node.arms]
+        if len(blocks) == 1:
+            title = self._title(node, room - blocks[0].port)
+            return _stacked([title, *blocks], link=not node.arms[0].label)
         if sum(block.width for block in blocks) + GAP * (len(blocks) - 1) <= room:
             return self._side_by_side(node, blocks, room)
         return self._below(node, room)
@@ -161,8 +164,7 @@ class _Layout:
         blocks: list[Block] = []
         for arm in arms:
             if arm.label:
-                label = cut(f"┄ {arm.label}", room)
-                blocks.append(Block(cell_len(label), 1, 0, (Piece(0, 0, label),)))
+                blocks.append(_word(arm.label, room))
             blocks.append(self.node(arm.node, room))
         return blocks
 
@@ -188,10 +190,16 @@ class _Layout:
         first = self.node(body, room)
         beside = room - first.port
         if beside < NARROW:
-            label = Block(cell_len(ON_FAILURE[:room]), 1, 0, (Piece(0, 0, ON_FAILURE[:room]),))
-            return _stacked([first, label, self.node(handler, beside)], link=True)
+            flat = [first, _word(ON_FAILURE, beside), self.node(handler, beside)]
+            return _stacked(flat, link=True)
         second = self.node(handler, beside - ELBOW)
         return _stacked([first, self._elbow(ON_FAILURE, second, beside, dotted=True)], link=False)
+
+
+def _word(label: str, room: int) -> Block:
+    """Write a label on the spine, where there is no room beside it."""
+    text = cut(f"┄ {label}", room)
+    return Block(cell_len(text), 1, 0, (Piece(0, 0, text),))
 
 
 def _stacked(blocks: Sequence[Block], *, link: bool) -> Block:
