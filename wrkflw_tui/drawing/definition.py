@@ -97,7 +97,7 @@ def _is_item(item: object) -> bool:
 
 def _node(item: _Item, scope: str, suffix: str) -> Node:
     """Read one node; `suffix` is the index that stands behind its id, as a body's."""
-    kind, id = str(item.get("kind", "step")), one_line(str(item.get("id", "?")))
+    kind, id = str(item.get("kind", "step")), _said(item, "id")
     path = scope + id + suffix
     description = one_line(str(item.get("description") or ""))
     match kind:
@@ -122,7 +122,7 @@ def _node(item: _Item, scope: str, suffix: str) -> Node:
             words = _sleep_words(item)
             return Node(kind, id, path, words, words, seconds=_number(item, "seconds"))
         case "wait":
-            event = one_line(str(item.get("event") or "?"))
+            event = _said(item, "event")
             return Node(kind, id, path, _wait_words(item, event), f"wait {event}")
         case _:
             words = "" if kind == "step" else kind
@@ -143,6 +143,10 @@ def _cases(item: _Item, scope: str, suffix: str) -> tuple[Arm, ...]:
     if _is_item(otherwise):
         arms.append(Arm(_node(cast("_Item", otherwise), scope, suffix), "otherwise"))
     return tuple(arms)
+
+
+def _said(item: _Item, name: str) -> str:
+    return one_line(str(item.get(name) or "")) or "?"
 
 
 def _number(item: _Item, name: str) -> float | None:
@@ -174,7 +178,7 @@ def _branch_words(item: _Item) -> str:
 
 def _loop_words(item: _Item) -> tuple[str, str]:
     """Say what a loop does, and when it goes again."""
-    condition = one_line(str(item.get("condition") or "?"))
+    condition = _said(item, "condition")
     word = "until" if item.get("until") else "while"
     limit = _number(item, "max_iterations")
     most = "" if limit is None else f", at most {count(int(limit), 'time')}"
@@ -187,7 +191,7 @@ def _sleep_words(item: _Item) -> str:
         return f"sleep {span(seconds)}"
     if instant:
         return f"sleep until {_instant(str(instant))}"
-    return f"sleep as {one_line(str(item.get('function') or '?'))} says"
+    return f"sleep as {_said(item, 'function')} says"
 
 
 def _wait_words(item: _Item, event: str) -> str:
