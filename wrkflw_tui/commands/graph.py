@@ -113,12 +113,12 @@ def _run(connection: sqlite3.Connection, snapshot: WorkflowSnapshot, now: dateti
     glyph, word, _ = mark(run.status)
     took = ""
     if run.started_at is not None:
-        took = f"  {duration(((run.finished_at or now) - run.started_at).total_seconds())}"
+        took = f" {duration(((run.finished_at or now) - run.started_at).total_seconds())}"
     graph = snapshot.graph_json
     if graph is None:  # nobody has begun it yet: it will run what the catalogue has
         entry = catalog.find_workflow(connection, run.workflow_id)
         graph = None if entry is None else entry.graph
-    return _Subject(f"{run.workflow_id}  {run.run_id}  {glyph} {word}{took}", graph, snapshot)
+    return _Subject(f"{run.workflow_id}  {glyph} {word}{took}  {run.run_id}", graph, snapshot)
 
 
 # -- in the folder

@@ -54,7 +54,9 @@ def states(
             found[node.path] = _state(node, at[node.path], at, now)
         if node.kind == "parallel" and node.path not in found:
             # It has a row only where failures were collected: else its arms speak for it.
-            _add(found, node, [result for arm in node.arms for result in _rows(arm.node, at)])
+            rows = [_rows(arm.node, at) for arm in node.arms]
+            status = of_arms([_together([each.status for each in arm]) for arm in rows])
+            found[node.path] = State(status, _words(status))
         if node.kind == "branch" and ANY not in node.path:
             found |= _not_taken(node, at.get(node.path, []))
     return found
@@ -67,15 +69,15 @@ def _rows(node: Node, at: Mapping[str, list[StepResult]]) -> list[StepResult]:
     return at.get(node.handler.path) or at.get(node.body.path, [])
 
 
-def _add(found: dict[str, State], node: Node, results: list[StepResult]) -> None:
-    if results:
-        status = _together([result.status for result in results])
-        is_open = len(results) < len(node.arms) and status == "success"
-        found[node.path] = NOTHING if is_open else State(status, _words(status))
+def of_arms(statuses: Sequence[Shown]) -> Shown:
+    """Return how a parallel node stands, by how each of its arms does."""
+    begun = _together([status for status in statuses if status])
+    return "" if begun == "success" and "" in statuses else begun
 
 
 def _together(statuses: Sequence[Shown]) -> Shown:
-    return next(status for status in (*_FIRST, *statuses) if status in statuses)
+    known: list[Shown] = [status for status in (*_FIRST, *statuses) if status in statuses]
+    return known[0] if known else ""
 
 
 def _state(

@@ -10,7 +10,7 @@ from wrkflw_tui.drawing.definition import ON_FAILURE, read
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wrkflw_tui.drawing.definition import Node
+    from wrkflw_tui.drawing.definition import Arm, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class GraphNode:
     """How the paths of its items or iterations begin, where it has any: `copy[`."""
     needs: tuple[tuple[str, str], ...] = ()
     """The branches around it by their paths, each with the arm that it has to take."""
+    arms: tuple[tuple[str, ...], ...] = ()
+    """Of a parallel: the paths of each arm, that of its handler last."""
     question: str = ""
     """What a loop's decisions answer: `until is_paid`."""
 
@@ -44,12 +46,20 @@ def _lines(
             yield from _lines([node.body], depth, note, needs)
             yield from _lines([node.handler], depth, ON_FAILURE, needs)
         else:
-            said, items = node.short or note, _items(node)
-            yield GraphNode(node.path, node.id, node.kind, depth, said, items, needs, node.again)
+            arms = tuple(map(_paths, node.arms)) if node.kind == "parallel" else ()
+            yield GraphNode(
+                node.path, node.id, node.kind, depth, node.short or note, _items(node), needs, arms,
+                node.again,
+            )  # fmt: skip
             yield from _lines(node.nodes, depth + 1, "", needs)
             for arm in node.arms:
                 chosen = ((node.path, arm.node.id),) if node.kind == "branch" else ()
                 yield from _lines([arm.node], depth + 1, arm.label, (*needs, *chosen))
+
+
+def _paths(arm: Arm) -> tuple[str, ...]:
+    node = arm.node
+    return (node.path,) if node.path else tuple(child.path for child in node.children)
 
 
 def _items(node: Node) -> tuple[str, ...]:

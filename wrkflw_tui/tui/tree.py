@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wrkflw_tui.drawing.state import of_arms
 from wrkflw_tui.engine.models import CONTAINERS
 from wrkflw_tui.tui import text
 
@@ -71,6 +72,16 @@ def _other(result: StepResult, depth: int, note: str = "") -> TreeLine:
     return TreeLine(result.path, label, depth, result.kind, result.status, result, note)
 
 
+def _without_row(node: GraphNode, results: Mapping[str, StepResult]) -> Shown:
+    """Tell how a node stands that has no row, or none yet."""
+    if _left_out(node, results):
+        return "skipped"
+    if node.arms:  # a parallel has one only where failures were collected
+        rows = [[results[path] for path in arm if path in results] for arm in node.arms]
+        return of_arms([arm[-1].status if arm else "" for arm in rows])
+    return ""
+
+
 def _left_out(node: GraphNode, results: Mapping[str, StepResult]) -> bool:
     """Tell whether a branch has decided against the arm that a node stands in."""
     return any(arm not in _taken(results.get(branch), arm) for branch, arm in node.needs)
@@ -84,9 +95,7 @@ def _taken(decision: StepResult | None, arm: str) -> Sequence[object]:
 
 def _line(node: GraphNode, results: Mapping[str, StepResult]) -> TreeLine:
     result = results.get(node.path)
-    status: Shown = "skipped" if result is None and _left_out(node, results) else ""
-    if result is not None:
-        status = result.status
+    status: Shown = _without_row(node, results) if result is None else result.status
     return TreeLine(node.path, node.id, node.depth, node.kind, status, result, node.note)
 
 
