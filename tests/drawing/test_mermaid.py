@@ -127,6 +127,7 @@ def test_a_label_is_nothing_but_text() -> None:
     assert quoted('say "hi"; <b>`x`</b> #1') == (
         "say #34;hi#34;#59; #60;b#62;#96;x#96;#60;/b#62; #35;1"
     )
-    assert quoted("1. first") == "1#46;#32;first"
-    assert quoted("- first") == "#45;#32;first"
+    assert quoted("1. first") == "1#46; first"
+    assert quoted("- first") == "#45; first"
+    assert quoted("4/54, 1 failed") == "4/54, 1 failed"
     assert quoted("is it 是") == "is it 是"

@@ -13,7 +13,7 @@ _SIGNS = " ╵╷│╴┘┐┤╶└┌├─┴┬┼"
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a node is written: `col` and `width` in cells."""
+    """Where a node is written: `col` and `width` in cells; the first cell is its mark."""
 
     row: int
     col: int

@@ -144,11 +144,12 @@ _Ways = tuple[str, list[tuple[str, str]]]
 def quoted(text: str) -> str:
     """Write text so that Mermaid takes it for nothing but text.
 
-    Before the first letter every sign is escaped: a label that begins like a list becomes one.
+    A label that begins like a list, `1. ` or `- `, would become one: it must not begin so.
     """
     written, has_begun = "", False
     for sign in text:
         has_begun = has_begun or sign.isalpha()
-        is_plain = sign.isalnum() or ord(sign) > 0x7F or (sign in _PLAIN and has_begun)
+        is_plain = sign.isalnum() or ord(sign) > 0x7F or sign in _PLAIN
+        is_plain = is_plain and (has_begun or sign not in ".-")
         written += sign if is_plain else f"#{ord(sign)};"
     return written

@@ -48,11 +48,11 @@ class _Layout:
 
     def sequence(self, nodes: Sequence[Node], room: int) -> Block:
         """Put nodes below one another, their ports on one spine."""
-        return _stacked([self._fitting(node, nodes, room) for node in nodes], link=True)
+        spine = max(self.node(node, room).port for node in nodes)
+        return _stacked([self._fitting(node, spine, room) for node in nodes], link=True)
 
-    def _fitting(self, node: Node, nodes: Sequence[Node], room: int) -> Block:
+    def _fitting(self, node: Node, spine: int, room: int) -> Block:
         """Lay a node out so that it fits where the spine of its sequence will be."""
-        spine = max(self.node(other, room).port for other in nodes)
         block = self.node(node, room)
         if spine - block.port + block.width > room:
             block = self.node(node, max(LEAST, room - spine + block.port))

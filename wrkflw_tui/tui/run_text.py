@@ -108,7 +108,7 @@ def _step_details(record: RunRecord, path: str, now: datetime) -> Iterator[str]:
     yield f"started     {text.exact(step.started_at)}"
     if step.finished_at:
         yield f"finished    {text.exact(step.finished_at)}"
-    yield f"took        {text.duration(seconds_of(step, now))}"
+    yield f"{'took' if step.finished_at else 'so far':<12}{text.duration(seconds_of(step, now))}"
     if step.progress is not None:
         done = text.number(step.progress.done)
         of = f" of {text.number(step.progress.total)}" if step.progress.total else ""
