@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     graph = commands.add_parser(
         "graph", parents=[places], help="draw a workflow, or how far a run of it is"
     )
-    graph.add_argument("id", metavar="ID", help="a workflow's id, or a run's or a part of it")
+    graph.add_argument("id", metavar="ID", help="a workflow's id, or how a run's id begins or ends")
     graph.add_argument("--mermaid", action="store_true", help="as a Mermaid flowchart")
     graph.add_argument(
         "--width", type=_positive, metavar="N", help="columns (default: those of the terminal)"
