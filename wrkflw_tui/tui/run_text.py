@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.tui import text
 from wrkflw_tui.tui.tree import seconds_of
@@ -52,6 +53,24 @@ def _output(record: RunRecord, path: str, step: StepResult | None) -> str:
     return f"none: the step is {text.mark(step.status)[1]}"
 
 
+def question_text(question_json: str) -> str:
+    """Write what a suspended step asks: why, about what, and how an answer has to look."""
+    try:
+        content: object = json.loads(question_json)
+    except ValueError:
+        return text.plain(question_json)
+    if not isinstance(content, dict):
+        return text.pretty(question_json)
+    asked = cast("dict[str, object]", content)
+    parts = [f"? {asked.get('reason') or 'It waits for an answer.'}"]
+    for name, title in (("key", "question"), ("payload", "about"), ("schema", "answer")):
+        if asked.get(name) is not None:
+            value = asked[name]
+            said = value if isinstance(value, str) else text.pretty(json.dumps(value))
+            parts += ["", title, said]
+    return text.plain("\n".join(parts))
+
+
 def error_text(error: ErrorInfo) -> str:
     """Write an error with its causes and tracebacks."""
     parts = [str(error)]
@@ -89,7 +108,7 @@ def _step_details(record: RunRecord, path: str, now: datetime) -> Iterator[str]:
     yield f"started     {text.exact(step.started_at)}"
     if step.finished_at:
         yield f"finished    {text.exact(step.finished_at)}"
-    yield f"took        {text.duration(seconds_of(step, now))}"
+    yield f"{'took' if step.finished_at else 'so far':<12}{text.duration(seconds_of(step, now))}"
     if step.progress is not None:
         done = text.number(step.progress.done)
         of = f" of {text.number(step.progress.total)}" if step.progress.total else ""
