@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,18 +60,20 @@ def test_a_step_tells_how_it_stands_and_how_long() -> None:
     }
 
 
-def test_a_sleep_of_a_fixed_length_is_counted_down() -> None:
+def test_a_sleep_is_counted_down() -> None:
     flow = nodes(sleep("short", 60), sleep("computed", function="later"), wait("wait", "paid"))
-    found = rows(row("short", "waiting"), row("computed", "waiting"), row("wait", "waiting"))
+
+    def until(path: str, seconds: float) -> StepResult:
+        return replace(row(path, "waiting"), wake_at=NOW + timedelta(seconds=seconds))
+
+    found = rows(until("short", 51), until("computed", 3600), row("wait", "waiting"))
     words = {path: state.words for path, state in states(flow, found, NOW).items()}
     assert words == {
         "short": "waiting for 51s more",
-        "computed": "waiting 9.0s",
+        "computed": "waiting for 1h 00m more",
         "wait": "waiting 9.0s",
     }
-    assert states(flow, rows(row("short", "waiting", 70)), NOW)["short"].words == (
-        "waiting about to wake"
-    )
+    assert states(flow, rows(until("short", -10)), NOW)["short"].words == ("waiting about to wake")
     slept = states(flow, rows(row("short", "success", 70, 60)), NOW)["short"]
     assert slept == State("success", "1m 00s")
 

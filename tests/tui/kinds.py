@@ -18,10 +18,11 @@ from drawing.graphs import (
 )
 from tui.record import Recorder
 
-from wrkflw_tui.engine.models import ErrorInfo
+from wrkflw_tui.engine.models import ErrorInfo, Question
 from wrkflw_tui.store.file import closing_connection, prepare, transaction
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
 GRAPH = json.dumps(
@@ -42,13 +43,12 @@ DECLINED = ErrorInfo("Declined", "the card was declined")
 def build(path: Path) -> str:
     """Make the record; return the run's id."""
     prepare(path)
-    with closing_connection(path) as connection:
-        connection.execute("PRAGMA ignore_check_constraints = ON")
-        with transaction(connection):
-            record = Recorder(connection)
-            run_id = record.run("month-end", "suspended", 900, None, done=7)
-            connection.execute("UPDATE wrkflw_workflow_runs SET graph = ?", (GRAPH,))
-            _steps(record, run_id)
+    with closing_connection(path) as connection, transaction(connection):
+        record = Recorder(connection)
+        run_id = record.run("month-end", "suspended", 900, None, done=7)
+        connection.execute("UPDATE wrkflw_workflow_runs SET graph = ?", (GRAPH,))
+        _steps(record, run_id)
+        _tell_what_is_waited_for(connection)
     return run_id
 
 
@@ -80,3 +80,22 @@ def _steps(record: Recorder, run_id: str) -> None:
         add(f"loop-1[{n}]", "success", 699 - n, 0.001, "decision")
     add("sleep-1", "waiting", 600, None, "sleep")
     add("wait-for-1", "waiting", 600, None, "wait")
+
+
+ASKED = Question(
+    "mail[1]/approve",
+    "answer",
+    "",
+    "Send it?",
+    {"to": "ada@example.org"},
+    {"type": "object", "properties": {"ok": {"type": "boolean"}}},
+)
+
+
+def _tell_what_is_waited_for(connection: sqlite3.Connection) -> None:
+    change = "UPDATE wrkflw_step_results SET"
+    connection.execute(f"{change} question = ? WHERE path = 'mail[1]/approve'", (ASKED.to_json(),))
+    for path, seconds in (("sleep-1", 3600), ("wait-for-1", 259_200)):
+        connection.execute(
+            f"{change} wake_at = started_at + ? WHERE path = ?", (seconds * 1_000_000, path)
+        )

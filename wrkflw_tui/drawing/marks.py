@@ -10,9 +10,7 @@ if TYPE_CHECKING:
 Role: TypeAlias = Literal["", "good", "bad", "live", "wait", "muted", "accent", "strong"]
 """What a piece of text means; a stylesheet gives each its colour."""
 
-Shown: TypeAlias = (
-    "RunStatus | StepStatus | Literal['', 'suspended', 'waiting', 'bailed', 'skipped']"
-)
+Shown: TypeAlias = "RunStatus | StepStatus | Literal['', 'skipped']"
 """What can be shown: a status on record, not started (empty), or an arm that is not taken."""
 
 _MARKS: dict[str, tuple[str, str, Role]] = {

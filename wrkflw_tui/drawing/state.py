@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.drawing.definition import ANY, Node, every, place
@@ -114,10 +113,10 @@ def _took(results: list[StepResult], now: datetime) -> str:
 
 
 def _wakes(node: Node, result: StepResult, status: Shown, now: datetime) -> str:
-    """Count a sleep down, where its length is fixed."""
-    if status != "waiting" or node.seconds is None:
+    """Count down to the instant that a sleep ends, or an event is awaited no longer."""
+    if status != "waiting" or result.wake_at is None or node.kind == "workflow":
         return ""
-    left = (result.started_at + timedelta(seconds=node.seconds) - now).total_seconds()
+    left = (result.wake_at - now).total_seconds()
     return f"for {duration(float(round(left)))} more" if left > 0.5 else "about to wake"
 
 

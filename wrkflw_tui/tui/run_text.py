@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
+from wrkflw_tui.engine.models import OPEN
 from wrkflw_tui.tui import text
 from wrkflw_tui.tui.tree import seconds_of
 
@@ -50,6 +51,8 @@ def _output(record: RunRecord, path: str, step: StepResult | None) -> str:
         return "not started yet"
     if step.output_json is not None:
         return text.pretty(step.output_json)
+    if step.status in OPEN and step.question is not None:
+        return question_text(step.question.to_json())
     return f"none: the step is {text.mark(step.status)[1]}"
 
 
