@@ -31,26 +31,8 @@ class AttemptFailed(Exception):
         """Whether the call is still going on: it did not stop when told to."""
 
 
-async def attempt(
-    step: Step[object, object],
-    arguments: tuple[object, ...],
-    cancelled: StopFlag,
-    clock: Clock,
-) -> object:
-    """Call the step's function and return what it returns. Raises `AttemptFailed`.
-
-    `cancelled` is set when the step should stop: its time is up, or the caller is cancelled.
-    """
-    try:
-        if step.timeout is None:
-            return await _call(step, arguments)
-        return await _call_in_time(step, arguments, step.timeout, cancelled, clock)
-    except asyncio.CancelledError:
-        cancelled.set()
-        raise
-
-
-async def _call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
+async def call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
+    """Call the step's function and return what it returns. Raises `AttemptFailed`."""
     try:
         if step.is_async:
             return await cast("Awaitable[object]", step.function(*arguments))
@@ -76,23 +58,25 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner  # pyright: ignore[reportUnknownArgumentType] - a group's parameter is not narrowed
 
 
-async def _call_in_time(
+async def call_in_time(
     step: Step[object, object],
     arguments: tuple[object, ...],
     limit: timedelta,
     cancelled: StopFlag,
     clock: Clock,
 ) -> object:
-    call = asyncio.create_task(_call(step, arguments))
+    """Like `call`, for `limit` at most; `cancelled` is set when the step should stop."""
+    calling = asyncio.create_task(call(step, arguments))
     timer = asyncio.create_task(clock.sleep(limit))
     try:
-        await asyncio.wait({call, timer}, return_when=asyncio.FIRST_COMPLETED)
-        if call.done():
-            return call.result()
+        await asyncio.wait({calling, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if calling.done():
+            return calling.result()
         cancelled.set()
-        left_behind = await _stop(step, call, wait=True)
+        left_behind = await _stop(step, calling, wait=True)
     except asyncio.CancelledError:
-        await _stop(step, call, wait=step.is_async)
+        cancelled.set()
+        await _stop(step, calling, wait=step.is_async)
         raise
     finally:
         timer.cancel()

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.attempt import AttemptFailed, attempt
+from wrkflw_tui.engine.attempt import AttemptFailed, call, call_in_time
 from wrkflw_tui.engine.context import Bail, StopFlag, Suspend, current_step
 from wrkflw_tui.engine.errors import StepCrashed, describe_error
 from wrkflw_tui.engine.frames import StateView
@@ -15,6 +15,8 @@ from wrkflw_tui.engine.schema import plain_json
 from wrkflw_tui.engine.values import Bailed, LeftBehind, StepFailed, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from wrkflw_tui.engine.frames import Frame
     from wrkflw_tui.engine.journal import Entry
     from wrkflw_tui.engine.retry import RetryPolicy
@@ -25,16 +27,11 @@ CRASHES_IN_A_ROW = 3
 """A step during which the process died this often in a row is not entered again."""
 
 
-async def walk_step(
-    walk: Walk,
-    step: Step[object, object],
-    path: str,
-    frame: Frame,
-    value: Value,
-    known: Entry | None,
-) -> Value:
+def walk_step(
+    walk: Walk, step: Step[object, object], path: str, frame: Frame, value: Value
+) -> Awaitable[Value]:
     """Call the step until it succeeds, has finally failed or ends its workflow."""
-    return await _StepWalk(walk, step, path, frame, value).go(known)
+    return _StepWalk(walk, step, path, frame, value).go(walk.journal.find(path))
 
 
 class _StepWalk:
@@ -108,8 +105,11 @@ class _StepWalk:
         token = current_step.set(entry.path)
         walk.active[entry.path] = entry
         try:
-            return await attempt(step, arguments, stop, walk.clock)
+            if step.timeout is None:
+                return await call(step, arguments)
+            return await call_in_time(step, arguments, step.timeout, stop, walk.clock)
         except asyncio.CancelledError:
+            stop.set()
             # A thread cannot be ended: where the run goes on without the step, the process must.
             walk.left_behind |= not step.is_async
             raise

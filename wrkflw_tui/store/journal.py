@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from wrkflw_tui.engine.journal import Entry
@@ -71,7 +72,7 @@ class SqliteJournal:
         self._ending: tuple[RunStatus, str | None, str | None, int | None] | None = None
         self._finished_as: RunStatus = "running"
         self._waiters: list[asyncio.Future[None]] | None = None
-        self._in_flight: list[list[asyncio.Future[None]]] = []
+        self._in_flight: deque[list[asyncio.Future[None]]] = deque()
         self._on_message: Callable[[], None] | None = None
         self._on_cancel: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -261,26 +262,23 @@ class SqliteJournal:
     def _next_round(self) -> list[asyncio.Future[None]]:
         """Send at the end of this turn of the loop, with what the other arms put in it."""
         if self._waiters is None:
-            waiters: list[asyncio.Future[None]] = []
-            self._waiters = waiters
-            self._database.submit_soon(
-                self._take, self._loop, lambda error: self._settle(waiters, error)
-            )
+            self._waiters = []
+            self._database.submit_soon(self._take, self._loop, self._settle)
         return self._waiters
 
     def _flush_progress(self) -> None:
         if self._progress and not self.has_ended:
             self._next_round()
 
-    def _take(self) -> Callable[[sqlite3.Connection], None]:
+    def _take(self) -> Work:
         if self._waiters is not None:
             self._in_flight.append(self._waiters)
             self._waiters = None
         return self._transaction()
 
-    def _settle(self, waiters: list[asyncio.Future[None]], error: BaseException | None) -> None:
-        self._in_flight.pop(0)  # they are settled in the order in which they were sent
-        for waiter in waiters:
+    def _settle(self, _: object, error: BaseException | None) -> None:
+        # They are settled in the order in which they were sent.
+        for waiter in self._in_flight.popleft():
             if waiter.done():
                 continue
             if error is None:
@@ -288,38 +286,50 @@ class SqliteJournal:
             else:
                 waiter.set_exception(error)
 
-    def _transaction(self) -> Callable[[sqlite3.Connection], None]:
+    def _transaction(self) -> Work:
         """Take all that was put; return the work that writes it."""
+        rows, self._rows = self._rows, {}
+        progress = self._take_progress(rows) if self._progress else {}
+        work = Work(self.key, self._epoch, self._now(), self._order)
+        work.at_work, work.done = self._at_work(), self._done
+        for order, row in rows.items():
+            work.rows.append(row.values(progress.get(order)))
+            if row.entry.state is not None:
+                work.states = self.record.states
+        if self._taken or self._refused:
+            work.taken, self._taken = self._taken, []
+            work.refused, self._refused = self._refused, []
+        work.heard = self.record.last_message
+        if self._ending is not None:
+            work.ending, self._ending = self._ending, None
+            work.on_finish = self._set_finished_as
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            work.opening = lambda connection, revision: self._open_run(
+                connection, opening, revision
+            )
+        return work
+
+    def _take_progress(self, rows: dict[int, Row]) -> dict[int, Progress]:
+        """Take what attempts at work have reported, and add their rows to those to write."""
         with self._progress_lock:
             progress, self._progress = self._progress, {}
-        rows, self._rows = self._rows, {}
-        for order in progress:
-            row = next((r for r in self._active.values() if r.entry.order == order), None)
-            if row is not None:
-                rows.setdefault(order, row)
-        work = Work(self._epoch, self._now(), self._at_work(), self._done, self._order)
-        for order, row in rows.items():
-            work.add(row, progress.get(order))
-        if any(row.entry.state is not None for row in rows.values()):
-            work.keep_states(self.record.states)
-        work.taken, self._taken = self._taken, []
-        work.refused, self._refused = self._refused, []
-        work.heard = self.record.last_message
-        work.ending, self._ending = self._ending, None
-        opening, self._opening = self._opening, None
+        for row in self._active.values():
+            if row.entry.order in progress:
+                rows.setdefault(row.entry.order, row)
+        return progress
 
-        def write(connection: sqlite3.Connection) -> None:
-            revision = work.next_revision(connection)
-            if opening is not None:
-                self.key = opening(connection, revision)
-                self.record.last_message = newest_message(connection)
-            ended_as = work.write(connection, cast("int", self.key), revision)
-            if ended_as is not None:
-                self._finished_as = ended_as
+    def _open_run(self, connection: sqlite3.Connection, opening: Opening, revision: int) -> int:
+        self.key = opening(connection, revision)
+        self.record.last_message = newest_message(connection)
+        return self.key
 
-        return write
+    def _set_finished_as(self, status: RunStatus) -> None:
+        self._finished_as = status
 
     def _at_work(self) -> str:
+        if not self._active and not self._open:
+            return "[]"
         paths = [r.entry.path for r in self._active.values() if r.entry.kind not in CONTAINERS]
         paths += [r.entry.path for r in self._open.values() if r.entry.kind not in CONTAINERS]
         # As JSON by hand: a path holds nothing that would need an escape.

@@ -53,10 +53,9 @@ class WorkflowStorage:
         self.max_result_bytes = max_result_bytes
         self._listener = Listener(self.database)
         self._process: _ProcessLease | None = None
-
-    def now(self) -> int:
-        """Return the clock's present instant in microseconds since the epoch."""
-        return to_micros(self.clock.now())
+        turned = None if clock is None else clock.now
+        self.now = micros_now if turned is None else lambda: to_micros(turned())
+        """Returns the clock's present instant in microseconds since the epoch."""
 
     def begin(self, run_id: str, workflow: Workflow[object, object], input: str) -> SqliteJournal:
         """Return the journal of a new run; its first commit puts the run on record.
