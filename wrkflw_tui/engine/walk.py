@@ -204,7 +204,7 @@ class Walk:
         view = StateView(frame.state)
         context = replace(self.context(entry, node_id, frame, view), iteration=iteration)
         result = function.function(taken, context)
-        entry.state = view.keep()
+        entry.state = view.keep() or entry.state  # a branch may ask several
         return result
 
     def begin(self, path: str, id: str, kind: NodeKind, input: str | None) -> Entry:

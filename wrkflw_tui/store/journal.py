@@ -137,11 +137,11 @@ class SqliteJournal:
         """Put the end of an attempt, with the question and the state that its entry holds."""
         row = self._active.pop(entry.path, None) or self._open.pop(entry.path)
         self._order += 1
-        entry.ended = self._order
+        row.ended = self._order
         entry.status = status
         entry.output = output
         entry.error = error
-        entry.finished_at = self._now()
+        row.finished_at = self._now()
         entry.crashes = 0
         if status == "failed":
             entry.failures += 1
@@ -214,9 +214,7 @@ class SqliteJournal:
 
     def open_questions(self) -> list[Question]:
         """Return what the run waits to be told, in the order of asking."""
-        waiting = sorted(
-            (row.entry for row in self._open.values()), key=lambda e: e.ended or e.order
-        )
+        waiting = sorted((row.entry for row in self._open.values()), key=lambda e: e.order)
         return [Question.from_json(e.path, e.question) for e in waiting if e.question is not None]
 
     def listen(self, on_message: Callable[[], None], on_cancel: Callable[[], None]) -> None:

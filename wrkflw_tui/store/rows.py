@@ -49,13 +49,16 @@ MOST = 128
 class Row:
     """A step's row that a transaction writes."""
 
-    __slots__ = ("entry", "input", "started_at", "step_id")
+    __slots__ = ("ended", "entry", "finished_at", "input", "started_at", "step_id")
 
     def __init__(self, entry: Entry, step_id: str, input: str | None, started_at: int) -> None:
         self.entry = entry
         self.step_id = step_id
         self.input = input
         self.started_at = started_at
+        self.finished_at: int | None = None
+        self.ended: int | None = None
+        """Where its end stands among the run's starts and ends."""
 
     @classmethod
     def known(cls, entry: Entry) -> Row:
@@ -77,8 +80,8 @@ class Row:
             entry.error,
             None if progress is None else _progress_json(progress),
             self.started_at,
-            entry.finished_at,
-            entry.ended,
+            self.finished_at,
+            self.ended,
             entry.wake_at,
             entry.question,
             entry.state,
