@@ -231,7 +231,7 @@ class SqliteJournal:
 
     def heard(self, messages: list[sqlite3.Row]) -> None:
         """Take the messages to this run among all that the listener has read."""
-        if self._on_message is None or self._on_cancel is None:
+        if self._on_message is None or self._on_cancel is None or self.key is None:
             return
         for message in messages:
             if message["run"] == self.key and message["id"] > self.record.last_message:

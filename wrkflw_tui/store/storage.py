@@ -16,7 +16,7 @@ from wrkflw_tui.store.database import Database
 from wrkflw_tui.store.following import follow
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.journal import Opening, SqliteJournal
-from wrkflw_tui.store.listener import LOOK, Listener
+from wrkflw_tui.store.listener import Listener
 from wrkflw_tui.store.record import Record
 from wrkflw_tui.store.runs import list_runs, read_snapshot
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 """How long the JSON of a result may be, unless it is configured."""
+LEASE_LOOK = 1.0
+"""Seconds between two looks whether a process that walks a run still lives."""
 
 
 class WorkflowStorage:
@@ -207,8 +209,9 @@ class WorkflowStorage:
         """Return at that instant, or sooner where the run does not sleep any more."""
 
         async def disturbed() -> None:
-            while await self.database.read(lambda c: taking.is_asleep(c, run_id)):  # noqa: ASYNC110 - another process wakes it
-                await asyncio.sleep(LOOK)
+            with self._listener.watch() as watch:
+                while await self.database.read(lambda c: taking.is_asleep(c, run_id)):
+                    await watch.change()
 
         sleeping = asyncio.create_task(self.clock.sleep(until - self.clock.now()))
         looking = asyncio.create_task(disturbed())
@@ -221,15 +224,20 @@ class WorkflowStorage:
 
     async def settled(self, run_id: str) -> WorkflowSnapshot:
         """Return a run once nobody walks it any more."""
-        while not await self.database.read(  # noqa: ASYNC110 - another process walks it
-            lambda c: taking.is_settled(c, run_id, self.now())
-        ):
-            await asyncio.sleep(LOOK)
+
+        def is_settled(connection: sqlite3.Connection) -> bool:
+            return taking.is_settled(connection, run_id, micros_now())
+
+        with self._listener.watch() as watch:
+            while not await self.database.read(is_settled):
+                # A process that dies commits nothing: its lease is looked at now and then.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(watch.change(), LEASE_LOOK)
         return await self.load_snapshot(run_id)
 
     def events(self, run_id: str, since: int) -> AsyncIterator[Event]:
         """Yield a run's events after the one numbered `since`, until it ends."""
-        return follow(self.database, run_id, since)
+        return follow(self.database, self._listener, run_id, since)
 
     async def save_snapshot(self, snapshot: WorkflowSnapshot) -> None:
         """Put a run on record as a snapshot has it, from another file for example.
