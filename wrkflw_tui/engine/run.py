@@ -64,6 +64,7 @@ class BaseRun(Generic[Out]):
 
         What succeeded is not called again; attempts of a failed run no longer count. Raises
         `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, and what `start` does.
+        Where its input does not fit any more it is left queued.
         """
         return await self._walk_on()
 
@@ -137,7 +138,9 @@ class BaseRun(Generic[Out]):
         schema = self._workflow.input_schema
         try:
             value = Value(text, schema, schema.load(text))
-        except ValueError as error:
+        except Exception as error:  # Pydantic's, or whatever an author's validator raises
+            journal.finish("queued")  # claimed by now: nobody could take it up again
+            await journal.commit()
             raise InvalidInput(
                 f"the input of {self._workflow.id!r} does not fit: {error}"
             ) from error
