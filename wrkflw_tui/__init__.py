@@ -147,13 +147,15 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'wrkflw_tui' has no attribute {name!r}")
-    module = import_module(f"wrkflw_tui.{_HOME.get(name, 'engine.errors')}")
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a checker would take any misspelt name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'wrkflw_tui' has no attribute {name!r}")
+        module = import_module(f"wrkflw_tui.{_HOME.get(name, 'engine.errors')}")
+        value = getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 def _configured_storage() -> WorkflowStorage:

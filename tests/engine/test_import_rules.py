@@ -74,4 +74,4 @@ def test_every_public_name_is_there_and_no_other() -> None:
         value = getattr(wrkflw_tui, name)
         assert getattr(value, "__name__", name) == name  # a union has no name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = wrkflw_tui.nothing  # pyright: ignore
+        _ = wrkflw_tui.nothing  # pyright: ignore[reportAttributeAccessIssue] - wrong on purpose
