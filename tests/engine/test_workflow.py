@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from pydantic import TypeAdapter
@@ -176,3 +177,15 @@ def test_the_hash_tells_ids_and_kinds_apart_and_nothing_else() -> None:
         return value
 
     assert begin().then(reworded).commit().definition_hash == same
+
+
+def test_a_sleeps_function_is_a_plain_one_and_is_named_as_such() -> None:
+    async def later(value: int) -> timedelta:
+        return timedelta(seconds=value)
+
+    with pytest.raises(
+        DefinitionError, match=r"the function of 'sleep-1' in workflow 'w' is async"
+    ):
+        begin().sleep(later)  # pyright: ignore[reportArgumentType, reportCallIssue] - wrong on purpose
+    with pytest.raises(DefinitionError, match="takes a timedelta, or a function"):
+        begin().sleep(5)  # pyright: ignore[reportArgumentType, reportCallIssue] - wrong on purpose
