@@ -3,8 +3,8 @@
     python tests/benchmarks/first_frame.py [ROUNDS]
 
 Each round spawns both on a pseudo-terminal of 120 by 40, and reads until the text drawn last is
-there. The record holds 50 workflows and 1,000 runs. Bytecode is kept between the rounds, as it is of
-whatever is installed, whether or not the environment says to write none.
+there. The record holds 50 workflows and 1,000 runs. Bytecode is kept between the rounds, as it is
+of whatever is installed, whether or not the environment says to write none.
 """
 
 from __future__ import annotations
