@@ -100,8 +100,7 @@ async def test_a_worker_that_is_slow_to_start_holds_nothing_up_and_is_stopped_to
 
     monkeypatch.setattr(subprocess, "Popen", slow)
     starting = asyncio.create_task(app.link.start())
-    while not begun.is_set():
-        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(begun.wait, 20)
     stopping = asyncio.create_task(app.link.stop())
     await asyncio.sleep(0.01)
     assert not stopping.done()

@@ -20,7 +20,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _NEWEST = "SELECT id FROM (SELECT id FROM wrkflw_workflow_runs {} ORDER BY id DESC LIMIT :page)"
 _QUEUED = "INDEXED BY wrkflw_runs_queued WHERE status = 'queued'"
 """Named, for else all runs are looked through: its order is that of the queue, not of the ids."""
-_FIRST = f"""
+FIRST = f"""
     SELECT run_id, workflow_id, status, trigger, execution_path, steps_done, steps_total,
            created_at, updated_at, started_at, finished_at, error, cancel_requested, revision
       FROM wrkflw_workflow_runs
@@ -43,7 +43,7 @@ def first_runs(connection: sqlite3.Connection, page: int, history: int) -> list[
     """
     cursor = connection.cursor()
     cursor.row_factory = None  # plain tuples: these are many, and somebody waits for them
-    rows = cursor.execute(_FIRST, {"page": page, "history": history})
+    rows = cursor.execute(FIRST, {"page": page, "history": history})
     return [_summary(row) for row in rows.fetchall()]
 
 
