@@ -121,6 +121,7 @@ def test_an_app_that_is_killed_loses_nothing_and_does_nothing_twice(
         killing.make_due(bench, id)
 
     lives.until(lambda: lives.note_workers() is not None, "the last app has a worker")
+    lives.until(lambda: not bench.rows(killing.LATE), "every schedule has fired")
     lives.until(lambda: not bench.rows(killing.OPEN), "every run has ended", 40)
     lives.terminal.read_until(b"job")
     lives.terminal.process.terminate()

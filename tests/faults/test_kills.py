@@ -70,6 +70,7 @@ def test_no_recorded_step_is_called_again(bench: Bench) -> None:
         killer.kill(kind)
     assert killer.kills == KILLS
 
+    bench.until(lambda: not bench.rows(killing.LATE), "every schedule has fired")
     bench.until(lambda: not bench.rows(killing.OPEN), "every run has ended", 40)
     killing.check_all(bench, killer.watch, ids)
     crashed = bench.rows("SELECT count(*) FROM wrkflw_step_results WHERE status = 'crashed'")
