@@ -17,23 +17,29 @@ if TYPE_CHECKING:
     _Rest = tuple[int, int, int | None, int | None, str | None, int, int]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_COLUMNS = (
+    "run_id, workflow_id, status, trigger, execution_path, steps_done, steps_total,"
+    " created_at, updated_at, started_at, finished_at, error, cancel_requested, revision"
+)
 _NEWEST = "SELECT id FROM (SELECT id FROM wrkflw_workflow_runs {} ORDER BY id DESC LIMIT :page)"
 _QUEUED = "INDEXED BY wrkflw_runs_queued WHERE status = 'queued'"
 """Named, for else all runs are looked through: its order is that of the queue, not of the ids."""
 FIRST = f"""
-    SELECT run_id, workflow_id, status, trigger, execution_path, steps_done, steps_total,
-           created_at, updated_at, started_at, finished_at, error, cancel_requested, revision
-      FROM wrkflw_workflow_runs
-     WHERE id IN (
-           {_NEWEST.format("")}
-           UNION {_NEWEST.format("WHERE status = 'running'")}
-           UNION {_NEWEST.format(_QUEUED)}
-           UNION SELECT run.id
-                   FROM wrkflw_workflows AS workflow JOIN wrkflw_workflow_runs AS run ON run.id IN (
-                        SELECT id FROM wrkflw_workflow_runs
-                         WHERE workflow_id = workflow.workflow_id ORDER BY id DESC LIMIT :history))
-     ORDER BY id DESC
+    SELECT json_group_array(json_array({_COLUMNS}))
+      FROM (SELECT {_COLUMNS} FROM wrkflw_workflow_runs
+             WHERE id IN (
+                   {_NEWEST.format("")}
+                   UNION {_NEWEST.format("WHERE status = 'running'")}
+                   UNION {_NEWEST.format(_QUEUED)}
+                   UNION SELECT run.id FROM wrkflw_workflows AS workflow
+                           JOIN wrkflw_workflow_runs AS run ON run.id IN (
+                                SELECT id FROM wrkflw_workflow_runs
+                                 WHERE workflow_id = workflow.workflow_id
+                                 ORDER BY id DESC LIMIT :history))
+             ORDER BY id DESC)
 """
+"""One value, not many rows: each row would give the interpreter up to the thread that loads the app
+meanwhile, and wait for it."""
 
 
 def first_runs(connection: sqlite3.Connection, page: int, history: int) -> list[RunSummary]:
@@ -41,10 +47,8 @@ def first_runs(connection: sqlite3.Connection, page: int, history: int) -> list[
 
     Beside them `history` of each workflow in the folder.
     """
-    cursor = connection.cursor()
-    cursor.row_factory = None  # plain tuples: these are many, and somebody waits for them
-    rows = cursor.execute(FIRST, {"page": page, "history": history})
-    return [_summary(row) for row in rows.fetchall()]
+    (whole,) = connection.execute(FIRST, {"page": page, "history": history}).fetchone()
+    return [_summary(row) for row in cast("list[list[object]]", json.loads(whole))]
 
 
 def revision_now(connection: sqlite3.Connection) -> int:
@@ -53,9 +57,9 @@ def revision_now(connection: sqlite3.Connection) -> int:
     return cast("int", row.fetchone()[0])
 
 
-def _summary(row: tuple[object, ...]) -> RunSummary:
-    id, workflow, status, trigger, at_work, done, total = cast("_Start", row[:7])
-    created, updated, started, finished, error, cancel, revision = cast("_Rest", row[7:])
+def _summary(row: list[object]) -> RunSummary:
+    id, workflow, status, trigger, at_work, done, total = cast("_Start", tuple(row[:7]))
+    created, updated, started, finished, error, cancel, revision = cast("_Rest", tuple(row[7:]))
     return RunSummary(
         id,
         workflow,
