@@ -145,7 +145,7 @@ class WrkflwApp(App[None]):
     def _begin_in(self, theme: Theme) -> None:
         """Take a theme before anything is drawn: a change of it reads all styles twice more."""
         self.set_reactive(App.theme, theme.name)
-        self.add_class(f"-theme-{theme.name}")
+        self.add_class(f"-theme-{theme.name}", "-dark-mode" if theme.dark else "-light-mode")
         self.stylesheet.set_variables(self.get_css_variables())
 
     def on_mount(self) -> None:
