@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wrkflw_tui.store.runs import WorkflowStorage
+from wrkflw_tui.store.storage import WorkflowStorage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

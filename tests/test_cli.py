@@ -128,7 +128,7 @@ def test_a_wrong_call_is_named(call: Call, arguments: list[str], said: str) -> N
 def test_help_names_the_commands(call: Call) -> None:
     done = call("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for word in ("worker", "check", "--folder", "--database"):
+    for word in ("worker", "check", "graph", "--folder", "--database"):
         assert word in done.stdout
     assert "--for-app" not in call("worker", "--help").stdout
 

@@ -14,9 +14,16 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.builder import WorkflowBuilder, create_workflow
     from wrkflw_tui.engine.context import StepCancelled, StepContext
     from wrkflw_tui.engine.errors import (
+        AmbiguousAnswer,
+        DefinitionChanged,
         DefinitionError,
+        EventTimeout,
         GiveUp,
+        InvalidAnswer,
         InvalidInput,
+        InvalidState,
+        NoState,
+        NotSuspended,
         RunAlreadyClaimed,
         RunAlreadyStarted,
         RunEnded,
@@ -25,44 +32,72 @@ if TYPE_CHECKING:
         StepNotRun,
         StepTimeout,
         StorageError,
+        UnknownPath,
         WorkflowCancelled,
         WorkflowFailed,
+        WorkflowSuspended,
         WrkflwError,
+    )
+    from wrkflw_tui.engine.events import (
+        Event,
+        RunEndedEvent,
+        StepEnded,
+        StepProgressed,
+        StepStarted,
     )
     from wrkflw_tui.engine.models import (
         ErrorInfo,
+        ForkOrigin,
+        Question,
         RunSummary,
         StepFailure,
         StepResult,
         WorkflowSnapshot,
     )
     from wrkflw_tui.engine.retry import RetryPolicy
-    from wrkflw_tui.engine.run import WorkflowRun
-    from wrkflw_tui.engine.schema import UnstorableValue
+    from wrkflw_tui.engine.run import ForkedRun, WorkflowRun
+    from wrkflw_tui.engine.schema import TooLarge, UnstorableValue
     from wrkflw_tui.engine.step import Step, create_step, step
     from wrkflw_tui.engine.workflow import Workflow
-    from wrkflw_tui.store.runs import WorkflowStorage
+    from wrkflw_tui.store.storage import WorkflowStorage
 
 __all__ = [
+    "AmbiguousAnswer",
+    "DefinitionChanged",
     "DefinitionError",
     "ErrorInfo",
+    "Event",
+    "EventTimeout",
+    "ForkOrigin",
+    "ForkedRun",
     "GiveUp",
+    "InvalidAnswer",
     "InvalidInput",
+    "InvalidState",
+    "NoState",
+    "NotSuspended",
+    "Question",
     "RetryPolicy",
     "RunAlreadyClaimed",
     "RunAlreadyStarted",
     "RunEnded",
+    "RunEndedEvent",
     "RunNotFound",
     "RunSummary",
     "Step",
     "StepCancelled",
     "StepContext",
     "StepCrashed",
+    "StepEnded",
     "StepFailure",
     "StepNotRun",
+    "StepProgressed",
     "StepResult",
+    "StepStarted",
     "StepTimeout",
     "StorageError",
+    "TooLarge",
+    "UnknownPath",
     "UnstorableValue",
     "Workflow",
     "WorkflowBuilder",
@@ -71,6 +106,7 @@ __all__ = [
     "WorkflowRun",
     "WorkflowSnapshot",
     "WorkflowStorage",
+    "WorkflowSuspended",
     "WrkflwError",
     "create_step",
     "create_workflow",
@@ -80,19 +116,22 @@ __all__ = [
 _HOMES = {
     "engine.builder": ("WorkflowBuilder", "create_workflow"),
     "engine.context": ("StepCancelled", "StepContext"),
+    "engine.events": ("Event", "RunEndedEvent", "StepEnded", "StepProgressed", "StepStarted"),
     "engine.models": (
         "ErrorInfo",
+        "ForkOrigin",
+        "Question",
         "RunSummary",
         "StepFailure",
         "StepResult",
         "WorkflowSnapshot",
     ),
     "engine.retry": ("RetryPolicy",),
-    "engine.run": ("WorkflowRun",),
-    "engine.schema": ("UnstorableValue",),
+    "engine.run": ("ForkedRun", "WorkflowRun"),
+    "engine.schema": ("TooLarge", "UnstorableValue"),
     "engine.step": ("Step", "create_step", "step"),
     "engine.workflow": ("Workflow",),
-    "store.runs": ("WorkflowStorage",),
+    "store.storage": ("WorkflowStorage",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -108,9 +147,10 @@ def __getattr__(name: str) -> object:
 
 def _configured_storage() -> WorkflowStorage:
     from wrkflw_tui.config import load_config
-    from wrkflw_tui.store.runs import shared_storage
+    from wrkflw_tui.store.storage import shared_storage
 
-    return shared_storage(load_config().database)
+    config = load_config()
+    return shared_storage(config.database, config.max_result_bytes)
 
 
 _defaults.storage_factory = _configured_storage

@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _worker(config, options.max_runs, for_app=options.for_app)
             case "check":
                 return _check(config)
+            case "graph":
+                return _graph(config, options.id, options.width, as_mermaid=options.mermaid)
             case _:
                 return _app(config)
     except ConfigError as error:
@@ -63,6 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--for-app", action="store_true", help=argparse.SUPPRESS)
     commands.add_parser(
         "check", parents=[places], help="import every automation, report errors, exit 1 if any"
+    )
+    graph = commands.add_parser(
+        "graph", parents=[places], help="draw a workflow, or how far a run of it is"
+    )
+    graph.add_argument("id", metavar="ID", help="a workflow's id, or how a run's id begins or ends")
+    graph.add_argument("--mermaid", action="store_true", help="as a Mermaid flowchart")
+    graph.add_argument(
+        "--width", type=_positive, metavar="N", help="columns (default: those of the terminal)"
     )
     return parser
 
@@ -107,3 +117,9 @@ def _check(config: Config) -> int:
     from wrkflw_tui.worker.check import check
 
     return check(config)
+
+
+def _graph(config: Config, id: str, width: int | None, *, as_mermaid: bool) -> int:
+    from wrkflw_tui.commands.graph import graph
+
+    return graph(config, id, width, as_mermaid=as_mermaid)

@@ -14,6 +14,9 @@ from wrkflw_tui.engine.errors import WrkflwError
 
 FOLDER_VARIABLE = "WRKFLW_FOLDER"
 DATABASE_VARIABLE = "WRKFLW_DATABASE"
+MAX_RESULT_VARIABLE = "WRKFLW_MAX_RESULT_MB"
+MOST_MB = 900
+"""SQLite keeps no text of more than a billion bytes."""
 
 
 class ConfigError(WrkflwError):
@@ -28,6 +31,8 @@ class Config:
     """Holds the automations, one Python file each."""
     database: Path
     """The SQLite file with every run and schedule."""
+    max_result_bytes: int = 64 * 1024 * 1024
+    """How long the JSON of a step's result may be."""
 
 
 def load_config(folder: str | None = None, database: str | None = None) -> Config:
@@ -36,7 +41,23 @@ def load_config(folder: str | None = None, database: str | None = None) -> Confi
     chosen = folder or os.environ.get(FOLDER_VARIABLE) or settings.get("folder")
     where = _absolute(chosen) if chosen else _default_folder()
     file = database or os.environ.get(DATABASE_VARIABLE) or settings.get("database")
-    return Config(where, _absolute(file) if file else where / ".wrkflw" / "wrkflw.db")
+    database_file = _absolute(file) if file else where / ".wrkflw" / "wrkflw.db"
+    return Config(where, database_file, _max_result_bytes(settings))
+
+
+def _max_result_bytes(settings: dict[str, str]) -> int:
+    given = os.environ.get(MAX_RESULT_VARIABLE)
+    text = settings.get("max_result_mb", "64") if given is None else given
+    try:
+        megabytes = float(text)
+    except ValueError:
+        megabytes = 0.0
+    if not 0 < megabytes <= MOST_MB:
+        raise ConfigError(
+            f"max_result_mb ({MAX_RESULT_VARIABLE}) is a number of megabytes above 0 and up to"
+            f" {MOST_MB}, not {text!r}"
+        )
+    return round(megabytes * 1024 * 1024)
 
 
 def config_file() -> Path:
@@ -67,10 +88,15 @@ def _read_file(path: Path) -> dict[str, str]:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
-    known = {"folder", "database"}
+    known: dict[str, tuple[tuple[type, ...], str]] = {
+        "folder": ((str,), "a text"),
+        "database": ((str,), "a text"),
+        "max_result_mb": ((int, float), "a number"),
+    }
     for name, value in content.items():
         if name not in known:
-            raise ConfigError(f"{path}: {name!r} is no setting; known are folder and database")
-        if not isinstance(value, str):
-            raise ConfigError(f"{path}: {name} must be a text, not {value!r}")
+            raise ConfigError(f"{path}: {name!r} is no setting; known are {', '.join(known)}")
+        types, words = known[name]
+        if not isinstance(value, types) or isinstance(value, bool):
+            raise ConfigError(f"{path}: {name} must be {words}, not {value!r}")
     return {name: str(value) for name, value in content.items()}

@@ -6,11 +6,14 @@ import importlib.util
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import pytest
 
-from wrkflw_tui import StepContext
+from wrkflw_tui import StepContext, Workflow
+from wrkflw_tui.engine.frames import Frame, StateView
+from wrkflw_tui.engine.nodes import StepNode
+from wrkflw_tui.engine.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from wrkflw_tui import Step
+    from wrkflw_tui.engine.journal import Journal
     from wrkflw_tui.engine.models import Progress
 
 AUTOMATIONS = Path(__file__).parents[2] / "automations"
@@ -41,8 +45,8 @@ class Around:
     def recorded_items(self, scope: str, step_id: str) -> list[str] | None:
         return None
 
-    def init_data(self, scope: str) -> str:
-        return self.init
+    def answer(self, path: str, key: str) -> str | None:
+        return None
 
     def report(self, path: str, progress: Progress) -> None:
         self.progress.append(progress)
@@ -81,6 +85,10 @@ def context_for(around: Around) -> ContextFor:
             around.init = init.model_dump_json()
         for id, result in (results or {}).items():
             around.results[id] = result.model_dump_json()
+        only = StepNode(cast("Step[object, object]", step))
+        flow = Workflow[object, object]("under-test", "", None, None, (only,), None, ())
+        value = Value(around.init, flow.input_schema)
+        frame = Frame(flow, "", value, cast("Journal", None))
         context = StepContext(
             run_id=run_id,
             workflow_id="under-test",
@@ -88,7 +96,8 @@ def context_for(around: Around) -> ContextFor:
             path=step.id,
             attempt=1,
             _walk=around,
-            _scope="",
+            _frame=frame,
+            _state=StateView(None),
         )
         if cancelled:
             context._cancelled.set()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from wrkflw_tui import WorkflowStorage
-from wrkflw_tui.engine.models import ErrorInfo, WorkflowSnapshot
-from wrkflw_tui.engine.run import ExecutionEngine, input_value
+from wrkflw_tui.engine.execution import ExecutionEngine, Rested
+from wrkflw_tui.engine.models import ErrorInfo, WorkflowSnapshot, from_micros
+from wrkflw_tui.engine.run import input_value
 from wrkflw_tui.store import claims
 
 if TYPE_CHECKING:
@@ -61,26 +62,44 @@ async def live(
     clock: Clock | None = None,
     on_start: Callable[[WorkflowSnapshot], None] | None = None,
 ) -> Any:
-    """Walk the run in a process of its own; return its output, or `None` where it died."""
-    storage = WorkflowStorage(file)
+    """Walk the run in a process of its own; return its output, or `None` where it died.
+
+    Where it sleeps it is woken at its instant, as a worker would.
+    """
+    storage = WorkflowStorage(file, clock=clock)
     flow = cast("Workflow[object, object]", workflow)
     try:
-        claim = await storage.database.write(lambda c: claims.claim_next(c, "holder"))
-        assert claim is not None
-        if on_start is not None:
-            on_start(await storage.load_snapshot(RUN))
-        journal = mortal(await storage.reopen(claim), life)
-        text = await storage.database.read(lambda c: claims.read_input(c, claim.key))
-        value = input_value(flow, flow.input_schema.load(text))
-        try:
-            output = await ExecutionEngine(clock).execute(flow, journal, value, lambda: False)
-        except Died:
-            error = ErrorInfo("RunnerDied", "killed by signal 9")
-            await storage.database.write(lambda c: claims.release(c, claim, life.ended_as, error))
-            return None
-        return output.take()
+        while True:
+            claim = await storage.database.write(lambda c: claims.claim_next(c, "holder"))
+            assert claim is not None
+            if on_start is not None:
+                on_start(await storage.load_snapshot(RUN))
+            try:
+                return await _walk(storage, claim, flow, life)
+            except Died:
+                await _release(storage, claim, life)
+                return None
+            except Rested as rested:
+                if rested.status != "sleeping" or rested.wake_at is None:
+                    raise
+                await storage.clock.sleep(from_micros(rested.wake_at) - storage.clock.now())
+                await storage.database.write(lambda c, claim=claim: claims.queue(c, claim.key))
     finally:
         await storage.close()
+
+
+async def _release(storage: WorkflowStorage, claim: claims.Claim, life: Life) -> None:
+    error = ErrorInfo("RunnerDied", "killed by signal 9")
+    await storage.database.write(lambda c: claims.release(c, claim, life.ended_as, error))
+
+
+async def _walk(
+    storage: WorkflowStorage, claim: claims.Claim, flow: Workflow[object, object], life: Life
+) -> Any:
+    journal, text = await storage.reopen(claim, flow)
+    value = input_value(flow.id, flow.input_schema, flow.input_schema.load(text))
+    output = await ExecutionEngine(storage.clock).execute(flow, mortal(journal, life), value)
+    return output.take()
 
 
 async def enqueue(file: Path, value: object = 0) -> None:

@@ -25,7 +25,8 @@ from wrkflw_tui import (
     create_workflow,
     step,
 )
-from wrkflw_tui.engine.run import ExecutionEngine, input_value
+from wrkflw_tui.engine.execution import ExecutionEngine
+from wrkflw_tui.engine.run import input_value
 from wrkflw_tui.store import claims
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ async def test_attempts_already_used_count(file: Path) -> None:
     assert [a.status for a in attempts] == ["failed"] * 3
 
 
-async def test_a_failure_that_used_up_the_attempts_is_not_tried_again(file: Path) -> None:
+async def test_a_retry_that_is_on_record_is_made_whatever_the_policy_says_now(file: Path) -> None:
     calls: list[int] = []
 
     def flow_of(attempts: int) -> Workflow[int, int]:
@@ -216,7 +217,7 @@ async def test_a_failure_that_used_up_the_attempts_is_not_tried_again(file: Path
     with pytest.raises(WorkflowFailed, match="OSError: as recorded") as caught:
         await live(file, flow_of(1), Life())  # the file was changed meanwhile
     assert caught.value.path == "fails"
-    assert len(calls) == 1
+    assert len(calls) == 2
     assert (await snapshot_of(file)).status == "failed"
 
 
@@ -233,9 +234,9 @@ async def test_the_rest_of_a_delay_is_waited_for_after_a_restart(file: Path) -> 
     workflow = flow.commit()
     await enqueue(file, 7)
     assert await live(file, workflow, Life(2)) is None
-    failed_at = (await snapshot_of(file)).step_results["fails-once"].finished_at
-    assert failed_at is not None
-    clock = StoppedClock(failed_at + timedelta(seconds=50))
+    due = (await snapshot_of(file)).step_results["fails-once"].wake_at
+    assert due is not None
+    clock = StoppedClock(due - timedelta(seconds=10))
     assert await live(file, workflow, Life(), clock) == 7
     assert clock.slept == [timedelta(seconds=10)]
 
@@ -339,7 +340,8 @@ async def test_where_a_result_cannot_be_recorded_the_next_step_is_not_called(fil
     storage = WorkflowStorage(file)
     claim = await storage.database.write(lambda c: claims.claim_next(c, "holder"))
     assert claim is not None
-    journal = await storage.reopen(claim)
+    flow = cast("Workflow[object, object]", counted.workflow)
+    journal, _ = await storage.reopen(claim, flow)
     commit = journal.commit
 
     async def commit_until_full() -> None:
@@ -348,9 +350,9 @@ async def test_where_a_result_cannot_be_recorded_the_next_step_is_not_called(fil
         await commit()
 
     journal.commit = commit_until_full  # pyright: ignore
-    flow = cast("Workflow[object, object]", counted.workflow)
+    value = input_value(flow.id, flow.input_schema, 0)
     with pytest.raises(StorageError, match="full"):
-        await ExecutionEngine().execute(flow, journal, input_value(flow, 0), lambda: False)
+        await ExecutionEngine().execute(flow, journal, value)
     assert counted.calls == counted.paths[:2]
     await storage.database.write(lambda c: claims.release(c, claim, "interrupted"))
     await storage.close()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
-from typing import TYPE_CHECKING, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
-from wrkflw_tui import ErrorInfo, RunEnded, RunNotFound, StorageError
+from wrkflw_tui import ErrorInfo, RunEnded, RunNotFound, StorageError, create_workflow
 from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.journal import Fenced
 from wrkflw_tui.store import claims
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from wrkflw_tui import WorkflowStorage
+    from wrkflw_tui import Workflow, WorkflowStorage
     from wrkflw_tui.engine.models import RunStatus
     from wrkflw_tui.store.journal import SqliteJournal
+
+
+FLOW = cast(
+    "Workflow[object, object]",
+    create_workflow(id="flow", input_schema=int, output_schema=int)
+    .map(lambda n: n, output_schema=int)
+    .commit(),
+)
 
 
 @pytest.fixture
@@ -70,7 +79,7 @@ def test_a_queued_run_is_on_record(connection: sqlite3.Connection) -> None:
     assert column(connection, "schedule_id", run_id) == "s"
     assert column(connection, "due_at", run_id) == 5
     assert claims.has_queued(connection)
-    assert claims.read_input(connection, 1) == '{"a": 1}'
+    assert column(connection, "input", run_id) == '{"a": 1}'
 
 
 def test_an_id_on_record_is_not_queued_again(connection: sqlite3.Connection) -> None:
@@ -203,7 +212,7 @@ async def at_work(storage: WorkflowStorage) -> tuple[claims.Claim, SqliteJournal
     """Return a claimed run that has a step at work on record."""
     await storage.database.write(enqueue)
     claim = await storage.database.write(claimed)
-    journal = await storage.reopen(claim)
+    journal, _ = await storage.reopen(claim, FLOW)
     journal.start("one", "one", "step", "1")
     await journal.commit()
     return claim, journal
@@ -314,20 +323,20 @@ def test_an_unknown_run_is_not_cancelled(connection: sqlite3.Connection) -> None
         claims.request_cancel(connection, "nothing")
 
 
-async def test_a_definition_is_noted_before_the_first_step_only(
-    storage: WorkflowStorage,
-) -> None:
+async def test_a_run_knows_the_definition_that_it_follows(storage: WorkflowStorage) -> None:
     await storage.database.write(enqueue)
     claim = await storage.database.write(claimed)
-    await storage.database.write(lambda c: claims.define(c, claim.key, "[1]", "one", 3))
-    snapshot = await storage.load_snapshot("r")
-    assert (snapshot.graph_json, snapshot.run.steps_total) == ("[1]", 3)
-    journal = await storage.reopen(claim)
-    journal.start("one", "one", "step", "1")
-    await journal.commit()
-    await storage.database.write(lambda c: claims.define(c, claim.key, "[2]", "two", 5))
-    snapshot = await storage.load_snapshot("r")
-    assert (snapshot.graph_json, snapshot.run.steps_total) == ("[1]", 3)
+    for graph, hash, total in (("[1]", "one", 3), ("[2]", "two", 5)):
+        limit = timedelta(seconds=total)
+        await storage.database.write(
+            lambda c, g=graph, h=hash, t=total, of=limit: claims.define(
+                c, claim.key, g, h, t, of, 7
+            )
+        )
+        snapshot = await storage.load_snapshot("r")
+        assert (snapshot.graph_json, snapshot.run.steps_total) == (graph, total)
+    deadline = await storage.database.read(lambda c: column(c, "deadline"))
+    assert deadline == 7 + 3_000_000, "its time begins once"
 
 
 def test_every_change_takes_a_newer_revision(file: Path, connection: sqlite3.Connection) -> None:

@@ -44,8 +44,9 @@ async def database(file: Path) -> AsyncIterator[Database]:
 def note(text: str) -> Callable[[sqlite3.Connection], int]:
     def work(connection: sqlite3.Connection) -> int:
         row = connection.execute(
-            "INSERT INTO wrkflw_messages (kind, payload, created_at) VALUES ('reload', ?, 0)"
-            " RETURNING id",
+            "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input,"
+            " created_at, updated_at, revision) VALUES"
+            " (hex(randomblob(8)), 'w', 'queued', 'app', ?, 0, 0, 0) RETURNING id",
             (text,),
         ).fetchone()
         return row[0]
@@ -54,7 +55,8 @@ def note(text: str) -> Callable[[sqlite3.Connection], int]:
 
 
 def notes(connection: sqlite3.Connection) -> list[str]:
-    return [row[0] for row in connection.execute("SELECT payload FROM wrkflw_messages ORDER BY id")]
+    rows = connection.execute("SELECT input FROM wrkflw_workflow_runs ORDER BY id")
+    return [row[0] for row in rows]
 
 
 def test_a_new_file_is_migrated_and_only_its_owners(file: Path) -> None:
@@ -63,7 +65,7 @@ def test_a_new_file_is_migrated_and_only_its_owners(file: Path) -> None:
     connection = connect(file)
     names = {r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
     assert names >= TABLES
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     connection.close()
 
@@ -101,7 +103,7 @@ def test_a_newer_file_is_refused_untouched(file: Path) -> None:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = file.read_bytes()
-    with pytest.raises(StorageError, match=r"newer version \(its format is 99, this one knows 1\)"):
+    with pytest.raises(StorageError, match=r"newer version \(its format is 99, this one knows 2\)"):
         prepare(file)
     assert file.read_bytes() == before
 

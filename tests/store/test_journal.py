@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from wrkflw_tui import StepContext, StorageError, create_workflow, step
 from wrkflw_tui.engine.models import Progress
 from wrkflw_tui.store import claims, database, journal
-from wrkflw_tui.store.journal import load_entries
+from wrkflw_tui.store.record import load_entries
 from wrkflw_tui.store.runs import steps_since
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def on_record(storage: WorkflowStorage) -> SqliteJournal:
     await storage.database.write(lambda c: claims.enqueue(c, "w", "1", "app", run_id="r"))
     claim = await storage.database.write(lambda c: claims.claim_next(c, "me"))
     assert claim is not None
-    return await storage.reopen(claim)
+    return (await storage.reopen(claim, cast("Workflow[object, object]", chain(1))))[0]
 
 
 @pytest.mark.parametrize("length", [1, 2, 10])
@@ -116,7 +116,7 @@ async def test_history_is_appended_never_rewritten(storage: WorkflowStorage) -> 
         ended = sorted(before)[:-1]  # all but the one that was at work
         assert {n: after[n] for n in ended} == {n: before[n] for n in ended}
         assert after[max(before)] > before[max(before)]
-    assert sorted(seen[-1]) == [1, 2, 3, 4, 5]
+    assert sorted(seen[-1]) == [1, 3, 5, 7, 9]
 
 
 async def test_a_step_is_on_record_as_at_work_before_it_is_called(
@@ -213,7 +213,7 @@ async def test_attempts_are_counted(storage: WorkflowStorage) -> None:
     await one.commit()
     entry = one.find("a")
     assert entry is not None
-    assert (entry.attempt, entry.order, entry.failures) == (3, 3, 2)
+    assert (entry.attempt, entry.order, entry.failures) == (3, 5, 2)
     assert one.find("b") is None
 
 
@@ -232,7 +232,7 @@ async def test_entries_are_loaded_with_what_came_before(storage: WorkflowStorage
         ("c", 2, 0, 0),
     ]
     assert entries["b"].output == "2"
-    later = await storage.database.read(lambda c: load_entries(c, 1, budget_from=2))
+    later = await storage.database.read(lambda c: load_entries(c, 1, budget_from=3))
     assert (later["a"].failures, later["a"].crashes) == (0, 1)
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
 
+from wrkflw_tui.engine.models import RunSummary
 from wrkflw_tui.store import catalog, claims, summaries
 from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
 from wrkflw_tui.store.file import connect, prepare, transaction
@@ -68,9 +70,15 @@ def test_they_read_as_in_any_other_list(record: sqlite3.Connection) -> None:
         )
         record.execute(
             'UPDATE wrkflw_workflow_runs SET execution_path = \'["a","b"]\', steps_done = 1,'
-            " steps_total = 3, cancel_requested = 1, finished_at = created_at + 1234567"
+            " steps_total = 3, cancel_requested = 1, finished_at = created_at + 1234567,"
+            " wake_at = created_at + 7654321, forked_from_run = 'r', forked_from_path = 'a'"
         )
-    assert first_runs(record, page=10, history=3) == list_runs(record)
+        record.execute("UPDATE wrkflw_workflow_runs SET trigger = 'cli', created_at = 1")
+        put(record, "queued", "another")
+    found = first_runs(record, page=10, history=3)
+    assert found == list_runs(record)
+    for field in fields(RunSummary):
+        assert len({getattr(run, field.name) for run in found}) > 1, field.name
 
 
 def test_no_run_is_looked_at_but_those(record: sqlite3.Connection) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from tui import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from textual.pilot import Pilot
 
@@ -52,6 +54,20 @@ def test_screen(
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=arrive)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_run_of_every_kind(
+    snap_compare: Callable[..., bool], empty_app: WrkflwApp, database: Path, size: tuple[int, int]
+) -> None:
+    run_id = kinds.build(database)
+
+    async def arrive(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        cast("WrkflwApp", pilot.app).open_run(run_id)
+        await settle(pilot)
+
+    assert snap_compare(empty_app, terminal_size=size, run_before=arrive)
 
 
 def test_empty_folder(snap_compare: Callable[..., bool], empty_app: WrkflwApp) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
+from wrkflw_tui.engine.context import Bail, Suspend
 from wrkflw_tui.engine.errors import StepTimeout
 from wrkflw_tui.engine.threads import call_on_thread
 
@@ -30,26 +31,8 @@ class AttemptFailed(Exception):
         """Whether the call is still going on: it did not stop when told to."""
 
 
-async def attempt(
-    step: Step[object, object],
-    arguments: tuple[object, ...],
-    cancelled: StopFlag,
-    clock: Clock,
-) -> object:
-    """Call the step's function and return what it returns. Raises `AttemptFailed`.
-
-    `cancelled` is set when the step should stop: its time is up, or the caller is cancelled.
-    """
-    try:
-        if step.timeout is None:
-            return await _call(step, arguments)
-        return await _call_in_time(step, arguments, step.timeout, cancelled, clock)
-    except asyncio.CancelledError:
-        cancelled.set()
-        raise
-
-
-async def _call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
+async def call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
+    """Call the step's function and return what it returns. Raises `AttemptFailed`."""
     try:
         if step.is_async:
             return await cast("Awaitable[object]", step.function(*arguments))
@@ -59,28 +42,41 @@ async def _call(step: Step[object, object], arguments: tuple[object, ...]) -> ob
         if task is not None and task.cancelling():
             raise
         raise AttemptFailed(error) from error  # the step's own doing: nobody cancelled it
+    except BaseExceptionGroup as group:
+        # A task group of the step's own wraps what its tasks raise.
+        asked = group.subgroup((Suspend, Bail))
+        if asked is not None:
+            raise _first(asked) from None
+        raise AttemptFailed(group) from group
     except (Exception, SystemExit) as error:
         # sys.exit() in a step ends the step, not the process that walks the run.
         raise AttemptFailed(error) from error
 
 
-async def _call_in_time(
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner  # pyright: ignore[reportUnknownArgumentType] - a group's parameter is not narrowed
+
+
+async def call_in_time(
     step: Step[object, object],
     arguments: tuple[object, ...],
     limit: timedelta,
     cancelled: StopFlag,
     clock: Clock,
 ) -> object:
-    call = asyncio.create_task(_call(step, arguments))
+    """Like `call`, for `limit` at most; `cancelled` is set when the step should stop."""
+    calling = asyncio.create_task(call(step, arguments))
     timer = asyncio.create_task(clock.sleep(limit))
     try:
-        await asyncio.wait({call, timer}, return_when=asyncio.FIRST_COMPLETED)
-        if call.done():
-            return call.result()
+        await asyncio.wait({calling, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if calling.done():
+            return calling.result()
         cancelled.set()
-        left_behind = await _stop(step, call, wait=True)
+        left_behind = await _stop(step, calling, wait=True)
     except asyncio.CancelledError:
-        await _stop(step, call, wait=step.is_async)
+        cancelled.set()
+        await _stop(step, calling, wait=step.is_async)
         raise
     finally:
         timer.cancel()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
 
 from wrkflw_tui.engine.arms import ArmsBuilder, Prev, WIn, WOut
 from wrkflw_tui.engine.errors import DefinitionError
@@ -18,7 +19,10 @@ from wrkflw_tui.engine.nodes import (
     MapNode,
     Node,
     ParallelNode,
+    RecoverNode,
+    SleepNode,
     StepNode,
+    WaitNode,
     WorkflowNode,
     ids_of,
 )
@@ -47,6 +51,9 @@ Item = TypeVar("Item")
 Next = TypeVar("Next")
 T = TypeVar("T")
 
+Given: TypeAlias = "T | Callable[[I], T] | Callable[[I, StepContext], T]"
+"""Something fixed, or a function that computes it from the value in hand."""
+
 
 class _Commit:
     """`commit` as a descriptor: a plain method cannot ask both checkers for `Prev` to be `WOut`."""
@@ -71,6 +78,8 @@ class WorkflowBuilder(ArmsBuilder[WIn, Prev, WOut]):
         output_schema: object,
         retry: RetryPolicy | None,
         tags: Sequence[str],
+        timeout: timedelta | None = None,
+        state_schema: object = None,
     ) -> None:
         check_id(id)
         self._id = id
@@ -79,13 +88,25 @@ class WorkflowBuilder(ArmsBuilder[WIn, Prev, WOut]):
         self._output_schema = output_schema
         self._retry = retry
         self._tags = tuple(tags)
+        self._timeout = timeout
+        self._state_schema = state_schema
         self._nodes: list[Node] = []
         self._counts: Counter[str] = Counter()
         self._committed = False
 
-    def then(self, step: Runnable[Prev, Next]) -> WorkflowBuilder[WIn, Next, WOut]:
-        """Run a step, or a whole workflow, with the value in hand."""
-        self._add(self._body(step, ".then()"))
+    def then(
+        self, step: Runnable[Prev, Next], recover: Runnable[StepFailure, Next] | None = None
+    ) -> WorkflowBuilder[WIn, Next, WOut]:
+        """Run a step, or a whole workflow, with the value in hand.
+
+        Once it has finally failed, `recover` is run with the failure, on record under its own id
+        and by its own policy; what it returns stands in for the output. Not after a cancel.
+        """
+        body = self._body(step, ".then()")
+        if recover is None:
+            self._add(body)
+        else:
+            self._add(RecoverNode(body, self._body(recover, "recover=")))
         return cast("WorkflowBuilder[WIn, Next, WOut]", self)
 
     # Two overloads, not a union: mypy checks a lambda's body only where it knows its parameters.
@@ -230,6 +251,85 @@ class WorkflowBuilder(ArmsBuilder[WIn, Prev, WOut]):
         """
         return self._loop("do-until", body, condition, max_iterations, id)
 
+    def sleep(
+        self,
+        duration: timedelta
+        | Callable[[Prev], timedelta]
+        | Callable[[Prev, StepContext], timedelta],
+        *,
+        id: str | None = None,
+    ) -> WorkflowBuilder[WIn, Prev, WOut]:
+        """Wait for a while, or for as long as a function of the value in hand says.
+
+        The instant is recorded when it is computed: a restart does not sleep again, and a
+        sleeping run costs no process. The value in hand stays as it is.
+        """
+        return self._sleep("sleep", duration, timedelta, id)
+
+    def sleep_until(
+        self,
+        instant: Given[Prev, datetime],
+        *,
+        id: str | None = None,
+    ) -> WorkflowBuilder[WIn, Prev, WOut]:
+        """Wait until an instant with a time zone, or one that a function of the value gives."""
+        if isinstance(instant, datetime) and instant.tzinfo is None:
+            raise DefinitionError(
+                f"workflow {self._id!r}: sleep_until takes an instant with a time zone,"
+                f" not {instant!r}"
+            )
+        return self._sleep("sleep-until", instant, datetime, id)
+
+    @overload
+    def wait_for(
+        self, event: str, schema: None, timeout: timedelta | None = None, *, id: str | None = None
+    ) -> WorkflowBuilder[WIn, None, WOut]: ...
+    @overload
+    def wait_for(
+        self,
+        event: str,
+        schema: TypeOf[Next],
+        timeout: timedelta | None = None,
+        *,
+        id: str | None = None,
+    ) -> WorkflowBuilder[WIn, Next, WOut]: ...
+    def wait_for(
+        self,
+        event: str,
+        schema: object,
+        timeout: timedelta | None = None,
+        *,
+        id: str | None = None,
+    ) -> WorkflowBuilder[WIn, Any, WOut]:
+        """Wait for an event, and go on with its payload.
+
+        One event serves one wait, the earliest opened; one that came before is kept. Where it
+        does not come within `timeout` the wait is a failed step (`EventTimeout`).
+        """
+        id = id or self._count("wait-for")
+        if not event:
+            raise DefinitionError(f"workflow {self._id!r}: {id} needs the event's name")
+        if timeout is not None and timeout.total_seconds() <= 0:
+            raise DefinitionError(f"workflow {self._id!r}: the timeout of {id} is {timeout}")
+        payload = Schema[object](schema)
+        return self._add(WaitNode(id, event, payload, payload.json_schema(), timeout))
+
+    def _sleep(
+        self, kind: str, given: object, fixed: type[object], id: str | None
+    ) -> WorkflowBuilder[WIn, Any, WOut]:
+        id = id or self._count(kind)
+        is_until = kind == "sleep-until"
+        if isinstance(given, fixed):
+            return self._add(SleepNode(id, is_until, cast("timedelta", given), None))
+        if not callable(given):
+            raise DefinitionError(
+                f"workflow {self._id!r}: {id} takes a {fixed.__name__}, or a function that gives"
+                f" one, not {given!r}"
+            )
+        computes = self._condition(given, id)
+        wants, name = computes.wants_context, computes.name
+        return self._add(SleepNode(id, is_until, None, computes.function, wants, name))
+
     def _loop(
         self,
         kind: str,
@@ -325,6 +425,8 @@ class WorkflowBuilder(ArmsBuilder[WIn, Prev, WOut]):
             tuple(self._nodes),
             self._retry,
             self._tags,
+            self._timeout,
+            self._state_schema,
         )
 
 
@@ -357,6 +459,8 @@ def create_workflow(
     description: str = "",
     retry: RetryPolicy | None = None,
     tags: Sequence[str] = (),
+    timeout: timedelta | None = None,
+    state_schema: object = None,
 ) -> WorkflowBuilder[I, I, O]: ...
 @overload
 def create_workflow(
@@ -367,6 +471,8 @@ def create_workflow(
     description: str = "",
     retry: RetryPolicy | None = None,
     tags: Sequence[str] = (),
+    timeout: timedelta | None = None,
+    state_schema: object = None,
 ) -> WorkflowBuilder[None, None, O]: ...
 @overload
 def create_workflow(
@@ -377,6 +483,8 @@ def create_workflow(
     description: str = "",
     retry: RetryPolicy | None = None,
     tags: Sequence[str] = (),
+    timeout: timedelta | None = None,
+    state_schema: object = None,
 ) -> WorkflowBuilder[I, I, None]: ...
 @overload
 def create_workflow(
@@ -387,6 +495,8 @@ def create_workflow(
     description: str = "",
     retry: RetryPolicy | None = None,
     tags: Sequence[str] = (),
+    timeout: timedelta | None = None,
+    state_schema: object = None,
 ) -> WorkflowBuilder[None, None, None]: ...
 def create_workflow(
     *,
@@ -396,9 +506,15 @@ def create_workflow(
     description: str = "",
     retry: RetryPolicy | None = None,
     tags: Sequence[str] = (),
+    timeout: timedelta | None = None,
+    state_schema: object = None,
 ) -> WorkflowBuilder[Any, Any, Any]:
     """Begin a workflow. A schema is a type, a `TypeAdapter`, or `None`.
 
-    `retry` is the policy of each step that has none of its own.
+    `retry` is the policy of each step that has none of its own. `timeout` counts wall time with
+    sleeps, without the time that a run waits for a person or an event. `state_schema` is what its
+    steps share by `get_state` and `set_state`: a type that is written as a JSON object.
     """
-    return WorkflowBuilder(id, description, input_schema, output_schema, retry, tags)
+    return WorkflowBuilder(
+        id, description, input_schema, output_schema, retry, tags, timeout, state_schema
+    )

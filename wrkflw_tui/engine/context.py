@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Never, Protocol, TypeVar
+from typing import TYPE_CHECKING, Never, NoReturn, Protocol, TypeVar, cast
 
-from wrkflw_tui.engine.errors import StepNotRun, WrkflwError, printable
+from wrkflw_tui.engine.errors import DefinitionError, StepNotRun, WrkflwError, printable
 from wrkflw_tui.engine.models import Progress
 from wrkflw_tui.engine.schema import Schema
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+    from wrkflw_tui.engine.frames import Frame, StateView
     from wrkflw_tui.engine.runnable import Runnable
 
 T = TypeVar("T")
@@ -46,6 +47,29 @@ class StopFlag:
         return self._is_set
 
 
+class Suspend(BaseException):
+    """A step asks a question; no `Exception`, so that an author's `except` lets it through."""
+
+    def __init__(
+        self, schema: Schema[object], key: str, reason: str, payload: object, refused: str
+    ) -> None:
+        super().__init__(reason)
+        self.schema = schema
+        self.key = key
+        self.reason = reason
+        self.payload = payload
+        self.refused = refused
+        """Why the answer that there is does not do."""
+
+
+class Bail(BaseException):
+    """A step ends the workflow around it."""
+
+    def __init__(self, output: object) -> None:
+        super().__init__()
+        self.output = output
+
+
 class Scope(Protocol):
     """What a context reads of the walk around its step."""
 
@@ -57,8 +81,8 @@ class Scope(Protocol):
         """Return the JSON outputs of a foreach's items, as seen from inside `scope`."""
         ...
 
-    def init_data(self, scope: str) -> str:
-        """Return the JSON input of the innermost workflow around `scope`."""
+    def answer(self, path: str, key: str) -> str | None:
+        """Return the answer to a question asked at `path`, as JSON."""
         ...
 
     def report(self, path: str, progress: Progress) -> None:
@@ -68,7 +92,7 @@ class Scope(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """Where a step is, and what it may read and report."""
+    """Where a step is, and what it may read, set, ask and report."""
 
     run_id: str
     workflow_id: str
@@ -80,8 +104,10 @@ class StepContext:
     iteration: int = field(default=0, kw_only=True)
     """Of a loop's condition: the iteration that has just ended, from 1; elsewhere 0."""
     _walk: Scope = field(repr=False)
-    _scope: str = field(repr=False)
+    _frame: Frame = field(repr=False)
+    _state: StateView = field(repr=False)
     _cancelled: StopFlag = field(default_factory=StopFlag, repr=False)
+    _asked: set[str] = field(default_factory=set[str], repr=False)
 
     @property
     def idempotency_key(self) -> str:
@@ -99,7 +125,7 @@ class StepContext:
         It is looked for in one's own item or iteration first, then outward; of a loop's body it
         is the last iteration's.
         """
-        text = self._walk.recorded_output(self._scope, step.id)
+        text = self._walk.recorded_output(self._frame.prefix, step.id)
         if text is None:
             raise StepNotRun(
                 f"step {step.id!r} has no result in run {self.run_id} yet"
@@ -112,14 +138,67 @@ class StepContext:
 
         Raises `StepNotRun` where no foreach went over that step yet.
         """
-        texts = self._walk.recorded_items(self._scope, step.id)
+        texts = self._walk.recorded_items(self._frame.prefix, step.id)
         if texts is None:
             raise StepNotRun(f"no foreach over {step.id!r} began in run {self.run_id} yet")
         return [step.output_schema.load(text) for text in texts]
 
     def get_init_data(self, schema: type[T] | TypeAdapter[T]) -> T:
         """Return the innermost workflow's input, read as `schema`."""
-        return Schema[T](schema).load(self._walk.init_data(self._scope))
+        return Schema[T](schema).load(self._frame.input)
+
+    def get_state(self, schema: type[T] | TypeAdapter[T]) -> T:
+        """Return the workflow's state, read as `schema`, with what this attempt has set.
+
+        Raises `NoState` where the workflow has no `state_schema`.
+        """
+        return cast("T", self._state.get(Schema[object](schema), self._frame.workflow.id))
+
+    def set_state(self, value: object) -> None:
+        """Set the workflow's state: on record together with the step's success.
+
+        Only the fields that differ from what this attempt read are written, so that arms side by
+        side may each set their own. Raises `NoState`, and `InvalidState` where `value` does not
+        fit the workflow's `state_schema`.
+        """
+        self._state.set(value, self._frame.workflow.id)
+
+    def suspend(
+        self,
+        schema: type[T] | TypeAdapter[T],
+        *,
+        reason: str = "",
+        payload: object = None,
+        key: str | None = None,
+    ) -> T:
+        """Return a person's answer; without one yet, end this attempt and wait for it.
+
+        Once it is given the step runs again from its top. A second question of one step needs a
+        `key` of its own. `payload` is shown with the question.
+        """
+        key = key or ""
+        if key in self._asked:
+            raise DefinitionError(
+                f"{self.path} asks twice with the same key: give the second question a key="
+            )
+        self._asked.add(key)
+        asks = Schema[T](schema)
+        text = self._walk.answer(self.path, key)
+        refused = ""
+        if text is not None:
+            try:
+                return asks.load(text)
+            except ValueError as error:
+                refused = printable(str(error))
+                reason = f"{reason} (the last answer did not fit: {refused})".strip()
+        raise Suspend(cast("Schema[object]", asks), key, printable(reason), payload, refused)
+
+    def bail(self, output: object) -> NoReturn:
+        """End the innermost workflow here, successfully, with that output.
+
+        What its other arms and items are doing is cancelled.
+        """
+        raise Bail(output)
 
     def report_progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far the step is; shown live as a bar."""

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import traceback
+from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.models import ErrorInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wrkflw_tui.engine.models import Question
 
 
 class WrkflwError(Exception):
@@ -36,12 +42,44 @@ class RunEnded(WrkflwError):
     """The run has ended; what was asked is not possible any more."""
 
 
+class UnknownPath(WrkflwError, LookupError):
+    """There is nothing at that path that this could be done to."""
+
+
+class NotSuspended(WrkflwError):
+    """The run does not wait for that answer or event."""
+
+
+class AmbiguousAnswer(WrkflwError):
+    """Several questions are open, and the answer does not say which it is for."""
+
+
+class InvalidAnswer(WrkflwError, ValueError):
+    """An answer, or an event's payload, does not fit what was asked for."""
+
+
+class DefinitionChanged(WrkflwError):
+    """A run's record does not fit its workflow any more; says what differs."""
+
+
+class NoState(WrkflwError, LookupError):
+    """The workflow has no state of that kind."""
+
+
+class InvalidState(WrkflwError, ValueError):
+    """What a step set does not fit the workflow's `state_schema`."""
+
+
 class StepNotRun(WrkflwError, LookupError):
     """The step has no result in this run."""
 
 
 class StepTimeout(WrkflwError):
-    """A step took longer than its timeout."""
+    """A step, or a whole workflow, took longer than its timeout."""
+
+
+class EventTimeout(WrkflwError):
+    """An event that was awaited did not come in time."""
 
 
 class StepCrashed(WrkflwError):
@@ -78,6 +116,17 @@ class WorkflowCancelled(WrkflwError):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"run {run_id} was cancelled")
         self.run_id = run_id
+
+
+class WorkflowSuspended(WrkflwError):
+    """A run waits to be told something before it can go on."""
+
+    def __init__(self, run_id: str, questions: Sequence[Question]) -> None:
+        asked = "; ".join(map(str, questions))
+        super().__init__(f"run {run_id} waits for: {asked or 'nothing that is still open'}")
+        self.run_id = run_id
+        self.questions = tuple(questions)
+        """What it waits for, in the order of asking."""
 
 
 class StorageError(WrkflwError):

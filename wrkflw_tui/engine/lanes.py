@@ -5,46 +5,83 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeAlias
 
+from wrkflw_tui.engine.values import Parked, Withdrawn
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from wrkflw_tui.engine.waits import Waits
 
 Work: TypeAlias = "Callable[[int], Awaitable[bool]]"
 """Does one piece; returns whether the next may be begun."""
 
 
-async def run_lanes(waiting: Sequence[int], width: int, work: Work) -> None:
+async def run_lanes(waiting: Sequence[int], width: int, work: Work, waits: Waits) -> None:
     """Do all pieces in their order, at most `width` at once.
 
     Once `work` returns false no more begin, and those in flight finish. What it raises, and a
-    cancel, reaches all that are in flight; they are waited for.
+    cancel, reaches all that are in flight; they are waited for. `Parked` does not: it is raised
+    when all lanes have come to it or to their ends; so is `Withdrawn`.
     """
-    lanes = _Lanes(waiting, work)
+    lanes = _Lanes(waiting, work, waits)
     width = min(width, len(waiting))
     if width <= 1:
-        await lanes.go(is_task=False)
-        return
-    raised: BaseException | None = None
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(width):
-                group.create_task(lanes.go(is_task=True))
-    except BaseExceptionGroup as errors:
-        raised = errors.exceptions[0]  # the others are what came of cancelling their lanes
-    if raised is not None:
-        raise raised
+        await lanes.take()
+    else:
+        await lanes.side_by_side(width)
+    if lanes.parked:
+        raise Parked
+    if lanes.withdrawn:
+        raise Withdrawn
 
 
 class _Lanes:
-    def __init__(self, waiting: Sequence[int], work: Work) -> None:
+    def __init__(self, waiting: Sequence[int], work: Work, waits: Waits) -> None:
         self._waiting = iter(waiting)
         self._work = work
+        self._waits = waits
         self._may_begin = True
+        self._left = 0
+        self.parked = False
+        self.withdrawn = False
 
-    async def go(self, *, is_task: bool) -> None:
-        for index in self._waiting:
-            if not self._may_begin or (is_task and _is_cancelled()):
-                return
-            self._may_begin &= await self._work(index)
+    async def side_by_side(self, width: int) -> None:
+        """Let that many tasks take the pieces."""
+        self._left = width
+        self._waits.begin_lanes(width)
+        raised: BaseException | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(width):
+                    group.create_task(self._lane())
+        except BaseExceptionGroup as errors:
+            raised = errors.exceptions[0]  # the others are what came of cancelling their lanes
+        finally:
+            # Of a lane that was cancelled before it began nothing is counted but this.
+            for _ in range(self._left - 1):
+                self._waits.end_lane()
+        if raised is not None:
+            raise raised
+
+    async def _lane(self) -> None:
+        try:
+            await self.take(is_task=True)
+        finally:
+            if self._left > 1:
+                self._left -= 1
+                self._waits.end_lane()
+
+    async def take(self, *, is_task: bool = False) -> None:
+        """Do one piece after another."""
+        try:
+            for index in self._waiting:
+                if not self._may_begin or (is_task and _is_cancelled()):
+                    return
+                self._may_begin &= await self._work(index)
+        except Parked:
+            self.parked = True
+        except Withdrawn:
+            self.withdrawn = True
 
 
 def _is_cancelled() -> bool:

@@ -15,14 +15,18 @@ RunStatus: TypeAlias = Literal[
 ]
 """Where a run stands. The last three are final."""
 
-StepStatus: TypeAlias = Literal["running", "success", "failed", "crashed", "interrupted"]
+StepStatus: TypeAlias = Literal[
+    "running", "waiting", "suspended", "success", "bailed", "failed", "crashed", "interrupted"
+]
 """Where one attempt of a step stands.
 
-`crashed`: its process died. `interrupted`: the run was stopped around it (a cancel, a hand-over).
+`waiting`: it sleeps, awaits an event, or has nodes inside that do. `suspended`: it asked a
+question. `bailed`: it ended its workflow, with success. `crashed`: its process died.
+`interrupted`: the run was stopped around it (a cancel, a hand-over), or its question withdrawn.
 """
 
 NodeKind: TypeAlias = Literal[
-    "step", "map", "workflow", "parallel", "branch", "foreach", "loop", "decision"
+    "step", "map", "workflow", "parallel", "branch", "foreach", "loop", "decision", "sleep", "wait"
 ]
 """What a row on record stands for; a decision is one of a loop's, after each iteration."""
 
@@ -30,6 +34,8 @@ CONTAINERS: frozenset[NodeKind] = frozenset({"workflow", "parallel", "foreach", 
 """Kinds whose work is done by the nodes inside them."""
 
 ENDED: frozenset[RunStatus] = frozenset({"success", "failed", "cancelled"})
+OPEN: frozenset[StepStatus] = frozenset({"waiting", "suspended"})
+"""What an attempt is that nobody works on, and that is not over either."""
 ACTIVE: frozenset[RunStatus] = frozenset({"queued", "running"})
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | Mapping[str, JsonValue] | None"
@@ -133,6 +139,43 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a run waits to be told: a person's answer to a step, or an event."""
+
+    path: str
+    """The step that asked, or the node that awaits the event."""
+    kind: Literal["answer", "event"]
+    key: str
+    """Tells a step's questions apart; of an event, its name."""
+    reason: str = ""
+    payload: JsonValue = None
+    """What the person should look at."""
+    schema: object = None
+    """The JSON Schema that the answer, or the event's payload, has to fit."""
+
+    def to_json(self) -> str:
+        """Write it as the JSON object that is recorded: the path is the row's own."""
+        parts = {
+            "kind": self.kind,
+            "key": self.key,
+            "reason": self.reason,
+            "payload": self.payload,
+            "schema": self.schema,
+        }
+        return json.dumps(parts, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, path: str, text: str) -> Question:
+        """Read a recorded question."""
+        return cls(path, **json.loads(text))
+
+    def __str__(self) -> str:
+        if self.kind == "event":
+            return f"event {self.key!r} at {self.path}"
+        return f"{self.path}: {self.reason or 'a question'}"
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """One attempt of one step, as recorded."""
 
@@ -143,11 +186,19 @@ class StepResult:
     attempt: int
     """Counts every entry of the function, from 1."""
     order: int
-    """Counts the starts within the run, from 1."""
+    """Where its start stands among all starts and ends of the run, from 1."""
     started_at: datetime
     finished_at: datetime | None = None
     error: ErrorInfo | None = None
     progress: Progress | None = None
+    ended: int | None = None
+    """Where its end stands among them."""
+    wake_at: datetime | None = None
+    """When a sleep ends, or an event is awaited no longer; of a workflow, when its time is up."""
+    question: Question | None = None
+    """What it asked, or the event that it awaits."""
+    state_json: str | None = field(default=None, repr=False)
+    """What it changed of the workflow's state."""
     input_json: str | None = field(default=None, repr=False)
     output_json: str | None = field(default=None, repr=False)
 
@@ -160,6 +211,15 @@ class StepResult:
     def output(self) -> JsonValue:
         """What it returned, as plain JSON data; `None` while there is nothing."""
         return parse_json(self.output_json)
+
+
+@dataclass(frozen=True, slots=True)
+class ForkOrigin:
+    """Where a fork comes from."""
+
+    run_id: str
+    path: str
+    """The step that it begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +242,9 @@ class RunSummary:
     error: ErrorInfo | None
     cancel_requested: bool
     revision: int
+    wake_at: datetime | None = None
+    """When a sleeping run goes on by itself, or a suspended one at the latest."""
+    forked_from: ForkOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +258,7 @@ class WorkflowSnapshot:
     graph_json: str | None = field(default=None, repr=False)
     input_json: str | None = field(default=None, repr=False)
     result_json: str | None = field(default=None, repr=False)
+    states_json: str | None = field(default=None, repr=False)
 
     @property
     def run_id(self) -> str:
@@ -240,6 +304,31 @@ class WorkflowSnapshot:
     def result(self) -> JsonValue:
         """The run's output as plain JSON data; `None` until it succeeded."""
         return parse_json(self.result_json)
+
+    @property
+    def state(self) -> JsonValue:
+        """The workflow's state as plain JSON data; `None` where nothing was set yet."""
+        states = cast("dict[str, JsonValue]", parse_json(self.states_json) or {})
+        return states.get("")
+
+    @property
+    def forked_from(self) -> ForkOrigin | None:
+        """Where the run comes from, if it is a fork."""
+        return self.run.forked_from
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When a sleeping run goes on by itself, or a suspended one at the latest."""
+        return self.run.wake_at
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What the run waits to be told, in the order of asking."""
+        return tuple(
+            result.question
+            for result in self.step_results.values()
+            if result.status in OPEN and result.question is not None
+        )
 
     def attempts(self, path: str) -> list[StepResult]:
         """Return every attempt at `path`, oldest first."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime, timedelta
 
     from wrkflw_tui.engine.schema import Schema
     from wrkflw_tui.engine.step import Step
@@ -29,6 +30,11 @@ class StepNode:
         """What its output is read back with."""
         return self.step.output_schema
 
+    @property
+    def input_schema(self) -> Schema[object]:
+        """What it takes."""
+        return self.step.input_schema
+
 
 @dataclass(frozen=True, slots=True)
 class WorkflowNode:
@@ -45,6 +51,11 @@ class WorkflowNode:
     def output_schema(self) -> Schema[object]:
         """What its output is read back with."""
         return self.workflow.output_schema
+
+    @property
+    def input_schema(self) -> Schema[object]:
+        """What it takes."""
+        return self.workflow.input_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,59 @@ class LoopNode:
     max_iterations: int
 
 
-Node: TypeAlias = Body | MapNode | ParallelNode | BranchNode | ForeachNode | LoopNode
+@dataclass(frozen=True, slots=True)
+class SleepNode:
+    """Waits for a while, or until an instant; what it computes is recorded."""
+
+    id: str
+    is_until: bool
+    fixed: timedelta | datetime | None
+    function: Callable[..., object] | None = field(repr=False)
+    wants_context: bool = False
+    name: str | None = None
+    """The function's, where one computes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitNode:
+    """Waits for an event, and goes on with its payload."""
+
+    id: str
+    event: str
+    output_schema: Schema[object]
+    json_schema: dict[str, object] = field(repr=False)
+    timeout: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverNode:
+    """A body with a handler that is given its failure, and gives an output in its stead."""
+
+    body: Body
+    handler: Body
+
+    @property
+    def id(self) -> str:
+        """The body's: it adds no level, and no id."""
+        return self.body.id
+
+    @property
+    def output_schema(self) -> Schema[object]:
+        """The body's; where the handler stood in, its own is used."""
+        return self.body.output_schema
+
+
+Node: TypeAlias = (
+    Body
+    | MapNode
+    | ParallelNode
+    | BranchNode
+    | ForeachNode
+    | LoopNode
+    | SleepNode
+    | WaitNode
+    | RecoverNode
+)
 
 
 def bodies(node: Node) -> tuple[Body, ...]:
@@ -127,15 +190,32 @@ def bodies(node: Node) -> tuple[Body, ...]:
             return node.arms
         case ForeachNode() | LoopNode():
             return (node.body,)
+        case RecoverNode():
+            return (node.body, node.handler)
         case _:
             return ()
 
 
 def ids_of(node: Node) -> Iterator[str]:
     """Yield every id that a node takes within its workflow."""
-    yield node.id
+    if not isinstance(node, RecoverNode):
+        yield node.id
     for body in bodies(node):
         yield body.id
+
+
+def node_at(nodes: tuple[Node, ...], path: str) -> Node | None:
+    """Return the node that a path of the record leads to, if there is one."""
+    head, _, rest = path.partition("/")
+    id = head.partition("[")[0]
+    for node in nodes:
+        for found in (*bodies(node), node):
+            if found.id != id or isinstance(found, RecoverNode):
+                continue
+            if not rest:
+                return found
+            return node_at(found.workflow.nodes, rest) if isinstance(found, WorkflowNode) else None
+    return None
 
 
 def graph_of(nodes: tuple[Node, ...]) -> list[dict[str, object]]:
@@ -190,6 +270,34 @@ def _describe(node: Node) -> dict[str, object]:
                 "condition": node.condition.name,
                 "max_iterations": node.max_iterations,
             }
+        case SleepNode():
+            fixed = node.fixed
+            return {
+                "kind": "sleep",
+                "id": node.id,
+                "seconds": None if node.is_until or fixed is None else _seconds(fixed),
+                "until": None if not node.is_until or fixed is None else str(fixed),
+                "function": node.name,
+            }
+        case WaitNode():
+            return {
+                "kind": "wait",
+                "id": node.id,
+                "event": node.event,
+                "schema": node.json_schema,
+                "timeout": None if node.timeout is None else node.timeout.total_seconds(),
+            }
+        case RecoverNode():
+            return {
+                "kind": "recover",
+                "id": node.id,
+                "body": _describe(node.body),
+                "handler": _describe(node.handler),
+            }
+
+
+def _seconds(duration: object) -> float:
+    return cast("timedelta", duration).total_seconds()
 
 
 def _on_error(node: ParallelNode | ForeachNode) -> str:
@@ -222,5 +330,7 @@ def _leaves(node: Node) -> int:
         case BranchNode():
             ways = [_leaves(arm) for arm in node.arms]
             return 1 + (sum(ways) if node.takes_all else max(ways))
+        case RecoverNode():
+            return _leaves(node.body)
         case _:
             return 1

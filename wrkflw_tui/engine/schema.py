@@ -17,11 +17,26 @@ from wrkflw_tui.engine.errors import DefinitionError, WrkflwError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic.plugin._schema_validator import PluggableSchemaValidator
+    from pydantic_core import SchemaSerializer, SchemaValidator
+
 T = TypeVar("T")
 
 
 class UnstorableValue(WrkflwError, ValueError):
     """A value that could not be read back from the record as it is."""
+
+
+class TooLarge(UnstorableValue):
+    """A value that takes more room on record than is allowed."""
+
+
+def plain_json(value: object) -> str:
+    """Write a value of no declared type as JSON. Raises `UnstorableValue`."""
+    try:
+        return json.dumps(to_jsonable_python(value), ensure_ascii=False)
+    except (PydanticSerializationError, ValueError) as error:
+        raise UnstorableValue(f"{_short(value)} cannot be written as JSON: {error}") from error
 
 
 class Schema(Generic[T]):
@@ -41,6 +56,11 @@ class Schema(Generic[T]):
             raise DefinitionError(
                 f"{name_of(self.source)} is no type that Pydantic can validate: {error}"
             ) from error
+
+    @cached_property
+    def _core(self) -> tuple[SchemaValidator | PluggableSchemaValidator, SchemaSerializer]:
+        # The adapter's own methods take twice as long, and steps are many.
+        return self._adapter.validator, self._adapter.serializer
 
     @cached_property
     def items(self) -> Schema[object] | None:
@@ -64,11 +84,11 @@ class Schema(Generic[T]):
     def validate(self, value: object) -> T:
         """Return `value` as this type. Raises Pydantic's `ValidationError`."""
         # from_attributes: a model with more fields passes where fewer are asked for.
-        return self._adapter.validate_python(value, from_attributes=True)
+        return cast("T", self._core[0].validate_python(value, from_attributes=True))
 
     def load(self, text: str) -> T:
         """Read a recorded JSON text. Raises Pydantic's `ValidationError`."""
-        return self._adapter.validate_json(text)
+        return cast("T", self._core[0].validate_json(text))
 
     def store(self, value: object) -> tuple[str, T]:
         """Return the JSON to record for `value`, and the value as it will be read back.
@@ -76,15 +96,28 @@ class Schema(Generic[T]):
         Raises `ValidationError` where `value` is not of this type, and `UnstorableValue` where
         what is read back would not equal it.
         """
-        valid = self._adapter.validate_python(value)
+        validator, serializer = self._core
+        valid = cast("T", validator.validate_python(value))
+        # What a warning would tell of, the reading back finds too.
+        try:
+            text = serializer.to_json(valid, warnings=False).decode()
+            back = cast("T", validator.validate_json(text))
+        except (ValueError, PydanticSerializationError):
+            return self._store_otherwise(valid)
+        if _is_same(valid, back) or reads_back(valid, back):
+            return text, back
+        return self._store_otherwise(valid)
+
+    def _store_otherwise(self, valid: T) -> tuple[str, T]:
+        """Find another way to write a value, or say what is wrong with the usual one."""
         problem = ""
         for text in self._writings(valid):
             try:
-                back = self._adapter.validate_json(text)
+                back = cast("T", self._core[0].validate_json(text))
             except ValidationError as error:
                 problem = problem or f"cannot be read back from the record: {error}"
                 continue
-            if back == valid or reads_back(valid, back):
+            if _is_same(valid, back) or reads_back(valid, back):
                 return text, back
             problem = f"would read back differently: {_short(valid)} became {_short(back)}"
         raise UnstorableValue(f"a value of {name_of(self.source)} {problem}")
@@ -111,6 +144,15 @@ class Schema(Generic[T]):
 
     def __str__(self) -> str:
         return name_of(self.source)
+
+
+def _is_same(value: object, back: object) -> bool:
+    """Tell whether two values are plainly equal; quicker than a model's own comparison."""
+    if isinstance(value, BaseModel) and type(value) is type(back):
+        same_fields = vars(value) == vars(back)
+        if same_fields and value.__pydantic_extra__ is None and value.__pydantic_private__ is None:
+            return True
+    return value == back
 
 
 def name_of(source: object) -> str:

@@ -26,6 +26,22 @@ class LeftBehind(BaseException):
     """A step would not end: its process must, and the walk goes on in another one."""
 
 
+class Parked(BaseException):
+    """Nothing is left to do but wait: the walk unwinds, and is walked again later."""
+
+
+class Withdrawn(BaseException):
+    """What this lane asked for is not wanted any more: an arm beside it has failed."""
+
+
+class Bailed(BaseException):
+    """A step ended the innermost workflow with an output."""
+
+    def __init__(self, value: Value) -> None:
+        super().__init__()
+        self.value = value
+
+
 class Items(Protocol):
     """The items of a list, each as a value in hand."""
 

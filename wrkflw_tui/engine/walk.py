@@ -1,21 +1,21 @@
 """The walk: goes over a workflow's tree along its record, and runs what is not on it yet.
 
-Starting, recovering and retrying a run are this same walk over a different record.
+Starting, recovering, answering, waking, retrying and forking a run are this same walk over a
+different record.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
-from wrkflw_tui.engine.attempt import AttemptFailed, attempt
-from wrkflw_tui.engine.branches import walk_branch, walk_parallel
-from wrkflw_tui.engine.context import StepContext, StopFlag, current_step
-from wrkflw_tui.engine.errors import StepCrashed, WrkflwError, describe_error
+from wrkflw_tui.engine.branches import walk_branch, walk_parallel, walk_recover
+from wrkflw_tui.engine.context import Bail, StepContext, StopFlag, Suspend, current_step
+from wrkflw_tui.engine.errors import DefinitionError, StepTimeout, describe_error
+from wrkflw_tui.engine.frames import Frame, StateView
 from wrkflw_tui.engine.loops import walk_foreach, walk_loop
-from wrkflw_tui.engine.models import ErrorInfo, StepFailure, from_micros
+from wrkflw_tui.engine.models import ErrorInfo, StepFailure, to_micros
 from wrkflw_tui.engine.nodes import (
     BranchNode,
     Condition,
@@ -24,11 +24,17 @@ from wrkflw_tui.engine.nodes import (
     MapNode,
     Node,
     ParallelNode,
+    RecoverNode,
+    SleepNode,
     StepNode,
+    WaitNode,
     WorkflowNode,
 )
-from wrkflw_tui.engine.retry import NO_RETRY, RetryPolicy
-from wrkflw_tui.engine.values import FailureValue, LeftBehind, StepFailed, Value
+from wrkflw_tui.engine.schema import TooLarge
+from wrkflw_tui.engine.steps import walk_step
+from wrkflw_tui.engine.values import Bailed, FailureValue, LeftBehind, Parked, StepFailed, Value
+from wrkflw_tui.engine.waiting import walk_sleep, walk_wait
+from wrkflw_tui.engine.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -37,11 +43,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.journal import Entry, Journal
     from wrkflw_tui.engine.models import NodeKind, Progress
     from wrkflw_tui.engine.schema import Schema
-    from wrkflw_tui.engine.step import Step
     from wrkflw_tui.engine.workflow import Workflow
-
-CRASHES_IN_A_ROW = 3
-"""A step during which the process died this often in a row is not entered again."""
 
 
 class Walk:
@@ -57,98 +59,161 @@ class Walk:
     ) -> None:
         self._workflow = workflow
         self.journal = journal
-        self._clock = clock
-        self._dies_with_steps = dies_with_steps
+        self.clock = clock
+        self.waits = Waits(clock, journal)
+        self.dies_with_steps = dies_with_steps
+        self.left_behind = False
+        """Whether a synchronous step goes on though its workflow has ended."""
         self.item_counts: dict[str, int] = {}
         """How many items go through the body at each path."""
-        self._inputs: dict[str, str] = {}
-        self._active: dict[str, Entry] = {}
+        self.active: dict[str, Entry] = {}
+        """The steps at work, which may report how far they are."""
 
     async def run(self, value: Value) -> Value:
         """Walk from the root and return the workflow's output.
 
-        Raises `StepFailed`; with `dies_with_steps`, `LeftBehind` when a step that timed out goes
-        on all the same.
+        Raises `StepFailed`, and `Parked` where nothing is left to do but wait; with
+        `dies_with_steps`, `LeftBehind` when a step that should have ended goes on all the same.
         """
-        return await self._nodes(self._workflow, "", value, NO_RETRY)
+        frame = Frame(self._workflow, "", value, self.journal)
+        return await self._nodes(frame, value, self.journal.deadline)
 
-    async def _nodes(
-        self, workflow: Workflow[object, object], scope: str, value: Value, outer: RetryPolicy
-    ) -> Value:
-        self._inputs[scope] = value.text
-        policy = workflow.retry or outer
-        for node in workflow.nodes:
-            value = await self.visit(node, scope, value, policy)
-        value = _narrowed(scope.rstrip("/"), workflow.output_schema, value)
-        del self._inputs[scope]
-        return value
+    async def _nodes(self, frame: Frame, value: Value, deadline: int | None) -> Value:
+        path = frame.prefix.rstrip("/")
 
-    async def visit(
-        self, node: Node, scope: str, value: Value, policy: RetryPolicy, suffix: str = ""
-    ) -> Value:
+        def late() -> Exception:
+            limit = frame.workflow.timeout
+            seconds = f"{limit.total_seconds():g} s" if limit is not None else "what it has"
+            return self.failure(
+                path, StepTimeout(f"{frame.workflow.id} took longer than {seconds}")
+            )
+
+        try:
+            async with self.waits.deadline(deadline, late):
+                for node in frame.workflow.nodes:
+                    value = await self.visit(node, frame, value)
+            output = self._narrowed(frame, value)
+        except Bailed as bailed:
+            output = bailed.value
+        except StepFailed:
+            self.journal.abandon(frame.prefix)
+            raise
+        self.journal.abandon(frame.prefix)
+        return output
+
+    async def visit(self, node: Node, frame: Frame, value: Value, suffix: str = "") -> Value:
         """Walk one node with the value in hand and return what it gives. Raises `StepFailed`.
 
         `suffix` is the index of an item or an iteration.
         """
-        match node:
-            case ParallelNode():
-                return await walk_parallel(self, node, scope, value, policy)
-            case BranchNode():
-                return await walk_branch(self, node, scope, value, policy)
-            case ForeachNode():
-                return await walk_foreach(self, node, scope, value, policy)
-            case LoopNode():
-                return await walk_loop(self, node, scope, value, policy)
-            case _:
-                pass
-        path = f"{scope}{node.id}{suffix}"
-        known = self.journal.find(path)
-        if known is not None and known.status == "success" and known.output is not None:
-            return Value(known.output, node.output_schema)
+        path = f"{frame.prefix}{node.id}{suffix}"
         match node:
             case StepNode(step):
-                return await self._step(step, path, scope, value, step.retry or policy, known)
+                known = self._recorded(path, step.output_schema, frame)
+                value = self._forked(path, node, value)
+                return known or await walk_step(self, step, path, frame, value)
             case MapNode():
-                return self._map(node, path, scope, value)
+                known = self._recorded(path, node.output_schema, frame)
+                return known or self._map(node, path, frame, value)
             case WorkflowNode(workflow):
-                return await self._nested(workflow, path, value, policy)
+                known = self._recorded(path, workflow.output_schema, frame)
+                value = self._forked(path, node, value)
+                return known or await self._nested(workflow, path, frame, value)
+            case WaitNode():
+                known = self._recorded(path, node.output_schema, frame)
+                return known or await walk_wait(self, node, path, frame, value)
+            case SleepNode():
+                return await walk_sleep(self, node, path, frame, value)
+            case ParallelNode():
+                return await walk_parallel(self, node, frame, value)
+            case BranchNode():
+                return await walk_branch(self, node, frame, value)
+            case ForeachNode():
+                return await walk_foreach(self, node, frame, value)
+            case LoopNode():
+                return await walk_loop(self, node, frame, value)
+            case RecoverNode():
+                return await walk_recover(self, node, frame, value)
+
+    def _recorded(self, path: str, schema: Schema[object], frame: Frame) -> Value | None:
+        """Return what is on record at a path; raises `Bailed` where it ended its workflow."""
+        known = self.journal.find(path)
+        if known is None or known.output is None:
+            return None
+        if known.status == "bailed":
+            raise Bailed(Value(known.output, frame.workflow.output_schema))
+        return Value(known.output, schema) if known.status == "success" else None
+
+    def _forked(self, path: str, node: StepNode | WorkflowNode, value: Value) -> Value:
+        """Return what a step is given: the value in hand, unless a fork began with another."""
+        text = self.journal.forked_input
+        if text is None or path != self.journal.forked_at:
+            return value
+        return Value(text, node.input_schema)
 
     async def _nested(
-        self, workflow: Workflow[object, object], path: str, value: Value, policy: RetryPolicy
+        self, workflow: Workflow[object, object], path: str, frame: Frame, value: Value
     ) -> Value:
-        entry = self.journal.start(path, workflow.id, "workflow", value.text)
+        known = self.journal.find(path)
+        if known is not None and known.status == "failed" and known.failures:
+            failure = self.collected(path).failure
+            raise StepFailed(failure.path, ErrorInfo(failure.type, failure.message), None)
+        due = known.wake_at if known is not None and known.status != "failed" else None
+        entry = self.begin(path, workflow.id, "workflow", value.text)
         try:
-            text, live = workflow.input_schema.store(workflow.input_schema.validate(value.take()))
+            text, live = self.store(workflow.input_schema, value)
         except Exception as error:
             self.fail(entry, error)
-        inner = Value(text, workflow.input_schema, live)
-        with self.inside(entry):
-            output = await self._nodes(workflow, path + "/", inner, policy)
+        if workflow.timeout is not None:
+            entry.wake_at = due or to_micros(self.clock.now() + workflow.timeout)
+        value = Value(text, workflow.input_schema, live)
+        inner = Frame(workflow, path + "/", value, self.journal, frame)
+        try:
+            with self.inside(entry):
+                output = await self._nodes(inner, value, entry.wake_at)
+        except StepFailed:
+            await self.leave_behind()
+            raise
         self.journal.end(entry, "success", output.text)
+        await self.leave_behind()
         return output
 
-    def _map(self, node: MapNode, path: str, scope: str, value: Value) -> Value:
+    def _map(self, node: MapNode, path: str, frame: Frame, value: Value) -> Value:
         # Its start needs no commit of its own: a map is a plain function of recorded values.
         with self.entered(path, node.id, "map", value) as entry:
-            text, live = node.output_schema.store(self.call(node, entry, node.id, scope, value))
+            text, live = self.store(
+                node.output_schema, self.call(node, entry, node.id, frame, value)
+            )
             self.journal.end(entry, "success", text)
         return Value(text, node.output_schema, live)
 
     def call(
         self,
-        function: MapNode | Condition,
+        function: MapNode | SleepNode | Condition,
         entry: Entry,
-        step_id: str,
-        scope: str,
+        node_id: str,
+        frame: Frame,
         value: Value,
         iteration: int = 0,
     ) -> object:
-        """Call a plain function of the value in hand."""
+        """Call a plain function of the value in hand; the state that it sets is its entry's."""
+        assert function.function is not None
         taken = value.take()
         if not function.wants_context:
             return function.function(taken)
-        context = self._context(entry, step_id, scope)
-        return function.function(taken, replace(context, iteration=iteration))
+        view = StateView(frame.state)
+        context = replace(self.context(entry, node_id, frame, view), iteration=iteration)
+        result = function.function(taken, context)
+        entry.state = view.keep() or entry.state  # a branch may ask several
+        return result
+
+    def begin(self, path: str, id: str, kind: NodeKind, input: str | None) -> Entry:
+        """Put the start of an attempt; one that waited goes on instead."""
+        known = self.journal.find(path)
+        if known is not None and known.status == "waiting":
+            self.journal.go_on(known)
+            return known
+        return self.journal.start(path, id, kind, input)
 
     @contextmanager
     def entered(
@@ -159,6 +224,8 @@ class Walk:
         token = current_step.set(path)
         try:
             yield entry
+        except (Suspend, Bail):
+            self.fail(entry, DefinitionError(f"{path} is no step: it can neither suspend nor bail"))
         except (Exception, SystemExit) as error:
             self.fail(entry, error)
         finally:
@@ -173,14 +240,30 @@ class Walk:
             info = replace(failed.info, path=failed.path)
             self.journal.end(entry, "failed", error=info.to_json())
             raise
+        except Parked:
+            self.journal.wait(entry)
+            raise
         except BaseException:
             self.journal.end(entry, "interrupted")
             raise
+
+    async def leave_behind(self) -> None:
+        """End this process where a step that should have ended goes on: another one walks on."""
+        if self.left_behind and self.dies_with_steps:
+            await self.journal.commit()
+            raise LeftBehind
 
     def success(self, path: str) -> str | None:
         """Return the JSON output recorded at `path`, if there is a success."""
         entry = self.journal.find(path)
         return entry.output if entry is not None and entry.status == "success" else None
+
+    def bailed(self, path: str, frame: Frame) -> Bailed | None:
+        """Return how the step at `path` ended the workflow around it, if it did."""
+        entry = self.journal.find(path)
+        if entry is None or entry.status != "bailed" or entry.output is None:
+            return None
+        return Bailed(Value(entry.output, frame.workflow.output_schema))
 
     def collected(self, path: str) -> FailureValue:
         """Return the failure recorded at `path` as a value."""
@@ -189,89 +272,22 @@ class Walk:
         info = ErrorInfo.from_json(text) if text else ErrorInfo("Error", "no error is on record")
         return FailureValue(StepFailure(info.path or path, info.type, info.message))
 
-    async def _step(
-        self,
-        step: Step[object, object],
-        path: str,
-        scope: str,
-        value: Value,
-        policy: RetryPolicy,
-        known: Entry | None,
-    ) -> Value:
-        if known is not None:
-            await self._take_up(known, step, policy)
-        while True:
-            entry = self.journal.start(path, step.id, "step", value.text)
-            try:
-                taken = step.input_schema.validate(value.take())
-            except Exception as error:  # Pydantic's, or whatever an author's validator raises
-                self.fail(entry, error)
-            try:
-                output = await self._attempt(step, entry, scope, taken)
-            except AttemptFailed as failed:
-                await self._retry_or_fail(entry, policy, failed)
-                continue
-            except BaseException:
-                self.journal.end(entry, "interrupted")
-                raise
-            try:
-                text, live = step.output_schema.store(output)
-            except Exception as error:
-                self.fail(entry, error)
-            self.journal.end(entry, "success", text)
-            return Value(text, step.output_schema, live)
+    def store(self, schema: Schema[object], value: object) -> tuple[str, object]:
+        """Return the JSON to record for a value, and the value as it will be read back.
 
-    async def _attempt(
-        self, step: Step[object, object], entry: Entry, scope: str, taken: object
-    ) -> object:
-        cancelled = StopFlag()
-        arguments: tuple[object, ...] = (taken,)
-        if step.wants_context:
-            arguments = (taken, self._context(entry, step.id, scope, cancelled))
-        await self.journal.commit()
-        token = current_step.set(entry.path)
-        self._active[entry.path] = entry
-        try:
-            return await attempt(step, arguments, cancelled, self._clock)
-        finally:
-            del self._active[entry.path]
-            current_step.reset(token)
-
-    async def _take_up(self, known: Entry, step: Step[object, object], policy: RetryPolicy) -> None:
-        """Take up a step that was entered before: the attempts it used count."""
-        if known.crashes >= CRASHES_IN_A_ROW:
-            last = ErrorInfo.from_json(known.error).message if known.error else "no reason known"
-            entry = self.journal.start(known.path, step.id, "step", None)
-            self.fail(
-                entry,
-                StepCrashed(f"the process died {known.crashes} times in a row, the last: {last}"),
+        Raises what `Schema.store` raises, and `TooLarge`.
+        """
+        if isinstance(value, Value):
+            value = schema.validate(value.take())
+        text, live = schema.store(value)
+        limit = self.journal.max_result_bytes
+        if len(text) > limit // 4 and len(text.encode()) > limit:
+            raise TooLarge(
+                f"a value of {schema} takes {len(text.encode()):,} bytes as JSON, and at most"
+                f" {limit:,} are kept: write it to a file and return its path, or raise"
+                " max_result_mb"
             )
-        if known.status != "failed" or not known.failures:
-            return  # those before the run was told to go on once more do not count
-        if known.failures >= policy.max_attempts:
-            info = ErrorInfo.from_json(known.error) if known.error else ErrorInfo("Error", "")
-            raise StepFailed(known.path, info, None)
-        if known.finished_at is not None:
-            due = from_micros(known.finished_at) + policy.delay(known.failures)
-            await self._pause(due - self._clock.now())
-
-    async def _retry_or_fail(
-        self, entry: Entry, policy: RetryPolicy, failed: AttemptFailed
-    ) -> None:
-        error = failed.original
-        info = describe_error(error)
-        self.journal.end(entry, "failed", error=info.to_json())
-        if failed.left_behind and self._dies_with_steps:
-            await self.journal.commit()
-            raise LeftBehind(entry.path)
-        if not policy.retries(error, entry.failures):
-            raise StepFailed(entry.path, info, error) from error
-        await self._pause(policy.delay(entry.failures))
-
-    async def _pause(self, duration: timedelta) -> None:
-        await self.journal.commit()
-        if duration > timedelta(0):
-            await self._clock.sleep(duration)
+        return text, live
 
     def failure(self, path: str, error: BaseException) -> StepFailed:
         """Return the failure of a node for a reason of the walk's own."""
@@ -283,18 +299,25 @@ class Walk:
         self.journal.end(entry, "failed", error=info.to_json())
         raise StepFailed(entry.path, info, error) from error
 
-    def _context(
-        self, entry: Entry, step_id: str, scope: str, cancelled: StopFlag | None = None
+    def context(
+        self,
+        entry: Entry,
+        node_id: str,
+        frame: Frame,
+        state: StateView,
+        stop: StopFlag | None = None,
     ) -> StepContext:
+        """Return what the function of a node may ask for."""
         return StepContext(
             run_id=self.journal.run_id,
             workflow_id=self._workflow.id,
-            step_id=step_id,
+            step_id=node_id,
             path=entry.path,
             attempt=entry.attempt,
             _walk=self,
-            _scope=scope,
-            _cancelled=cancelled or StopFlag(),
+            _frame=frame,
+            _state=state,
+            _cancelled=stop or StopFlag(),
         )
 
     def recorded_output(self, scope: str, step_id: str) -> str | None:
@@ -323,18 +346,25 @@ class Walk:
                 return [text for text in texts if text is not None]
         return None
 
-    def init_data(self, scope: str) -> str:
-        """Return the JSON input of the innermost workflow around `scope`."""
-        try:
-            return self._inputs[scope]
-        except KeyError:  # asked by a thread that was left behind
-            raise WrkflwError(f"the workflow at {scope.rstrip('/')} has ended") from None
+    def answer(self, path: str, key: str) -> str | None:
+        """Return the answer to a question asked at `path`, as JSON."""
+        return self.journal.answer(path, key)
 
     def report(self, path: str, progress: Progress) -> None:
         """Put a step's progress on record. Called from any thread."""
-        entry = self._active.get(path)
+        entry = self.active.get(path)
         if entry is not None:  # else a thread that was left behind still reports
             self.journal.progress(entry, progress)
+
+    def _narrowed(self, frame: Frame, value: Value) -> Value:
+        """Give a workflow's output its declared type."""
+        schema = frame.workflow.output_schema
+        try:
+            text, live = self.store(schema, value)
+        except Exception as error:
+            path = frame.prefix.rstrip("/")
+            raise StepFailed(path, describe_error(error), error) from error
+        return Value(text, schema, live)
 
 
 def _seen_from(scope: str, step_id: str) -> Iterator[str]:
@@ -345,12 +375,3 @@ def _seen_from(scope: str, step_id: str) -> Iterator[str]:
             return
         head, _, _ = scope.rstrip("/").rpartition("/")
         scope = f"{head}/" if head else ""
-
-
-def _narrowed(path: str, schema: Schema[object], value: Value) -> Value:
-    """Give a workflow's output its declared type."""
-    try:
-        text, live = schema.store(schema.validate(value.take()))
-    except Exception as error:
-        raise StepFailed(path, describe_error(error), error) from error
-    return Value(text, schema, live)

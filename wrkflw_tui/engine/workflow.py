@@ -7,10 +7,15 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from wrkflw_tui.engine.errors import DefinitionError
+from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.nodes import Node, count_leaves, graph_of, shape_of
 from wrkflw_tui.engine.runnable import In, Out, Runnable
+from wrkflw_tui.engine.schema import Schema
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from wrkflw_tui.engine.journal import RunStorage
     from wrkflw_tui.engine.retry import RetryPolicy
     from wrkflw_tui.engine.run import WorkflowRun
@@ -28,10 +33,13 @@ class Workflow(Runnable[In, Out]):
         nodes: tuple[Node, ...],
         retry: RetryPolicy | None,
         tags: tuple[str, ...],
+        timeout: timedelta | None = None,
+        state_schema: object = None,
     ) -> None:
-        super().__init__(id, description, input_schema, output_schema, retry, timeout=None)
+        super().__init__(id, description, input_schema, output_schema, retry, timeout)
         self.nodes = nodes
         self.tags = tags
+        self.state_schema = None if state_schema is None else state_of(id, state_schema)
 
     @cached_property
     def graph(self) -> str:
@@ -57,7 +65,26 @@ class Workflow(Runnable[In, Out]):
         """
         from wrkflw_tui.engine.run import WorkflowRun  # imported late: run.py imports this module
 
-        return WorkflowRun(self, run_id, storage)
+        return WorkflowRun(self, run_id or new_run_id(), storage)
+
+    async def get_run(self, run_id: str, storage: RunStorage | None = None) -> WorkflowRun[In, Out]:
+        """Return a run of this workflow that is on record. Raises `RunNotFound`."""
+        from wrkflw_tui.engine.run import WorkflowRun
+
+        run = WorkflowRun(self, run_id, storage)
+        await run.snapshot()
+        return run
 
     def __repr__(self) -> str:
         return f"<Workflow {self.id}: {self.input_schema} -> {self.output_schema}>"
+
+
+def state_of(id: str, source: object) -> Schema[object]:
+    """Return the schema of a workflow's state. Raises `DefinitionError` where it has no fields."""
+    schema = Schema[object](source)
+    schema.build()
+    if schema.json_schema().get("type") != "object":
+        raise DefinitionError(
+            f"workflow {id!r}: a state_schema has fields, as a model does; {schema} has none"
+        )
+    return schema

@@ -12,10 +12,12 @@ from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import RunEnded, RunNotFound
 from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.models import ENDED, ErrorInfo, RunStatus
+from wrkflw_tui.store import leases
 from wrkflw_tui.store.file import next_run_revision
 
 if TYPE_CHECKING:
     import sqlite3
+    from datetime import timedelta
 
 Trigger = Literal["library", "app", "cli", "schedule"]
 
@@ -80,21 +82,84 @@ def claim_next(connection: sqlite3.Connection, holder: str) -> Claim | None:
 
 
 def claim(
-    connection: sqlite3.Connection, key: int, holder: str, expected: tuple[RunStatus, ...]
+    connection: sqlite3.Connection,
+    key: int,
+    holder: str,
+    expected: tuple[RunStatus, ...],
+    now: int | None = None,
 ) -> Claim | None:
-    """Claim one run if its status is one of those expected; its epoch fences off older claims."""
-    now = micros_now()
+    """Claim one run if its status is one of those expected; its epoch fences off older claims.
+
+    The time that it was suspended is added to its deadlines.
+    """
+    now = micros_now() if now is None else now
     places = ", ".join("?" * len(expected))
+    before = connection.execute(
+        "SELECT suspended_at FROM wrkflw_workflow_runs WHERE id = ?", (key,)
+    ).fetchone()
     row = connection.execute(
         "UPDATE wrkflw_workflow_runs SET status = 'running', epoch = epoch + 1, owner = ?,"
         " started_at = coalesce(started_at, ?), finished_at = NULL, updated_at = ?, error = NULL,"
-        f" revision = ? WHERE id = ? AND status IN ({places})"
+        " wake_at = NULL, suspended_at = NULL, revision = ?"
+        f" WHERE id = ? AND status IN ({places})"
         " RETURNING id, run_id, workflow_id, epoch",
         (holder, now, now, next_run_revision(connection), key, *expected),
     ).fetchone()
     if row is None:
         return None
+    if before["suspended_at"] is not None:
+        _shift_deadlines(connection, key, now - cast("int", before["suspended_at"]))
     return Claim(*cast("tuple[int, str, str, int]", tuple(row)))
+
+
+def _shift_deadlines(connection: sqlite3.Connection, key: int, by: int) -> None:
+    connection.execute(
+        "UPDATE wrkflw_workflow_runs SET deadline = deadline + ? WHERE id = ?", (by, key)
+    )
+    connection.execute(
+        "UPDATE wrkflw_step_results SET wake_at = wake_at + ?"
+        " WHERE run = ? AND kind = 'workflow' AND status = 'waiting'",
+        (by, key),
+    )
+
+
+def renew_budget(connection: sqlite3.Connection, key: int) -> None:
+    """Let a failed run be walked again: what was used up so far no longer counts."""
+    connection.execute(
+        "UPDATE wrkflw_workflow_runs SET deadline = NULL, cancel_requested = 0, budget_from ="
+        " (SELECT coalesce(max(n), 0) FROM wrkflw_step_results WHERE run = wrkflw_workflow_runs.id)"
+        " WHERE id = ? AND status = 'failed'",
+        (key,),
+    )
+
+
+def wake_due(connection: sqlite3.Connection, now: int) -> None:
+    """Queue the worker's runs whose instant has come."""
+    due = connection.execute(
+        "SELECT id FROM wrkflw_workflow_runs WHERE status IN ('sleeping', 'suspended')"
+        " AND wake_at <= ? AND trigger <> 'library'",
+        (now,),
+    ).fetchall()
+    for row in due:
+        queue(connection, cast("int", row["id"]))
+
+
+def next_wake(connection: sqlite3.Connection) -> int | None:
+    """Return when the next of the worker's runs is to be woken, in microseconds."""
+    row = connection.execute(
+        "SELECT min(wake_at) FROM wrkflw_workflow_runs WHERE status IN ('sleeping', 'suspended')"
+        " AND wake_at IS NOT NULL AND trigger <> 'library'"
+    ).fetchone()
+    return cast("int | None", row[0])
+
+
+def queue(connection: sqlite3.Connection, key: int) -> None:
+    """Queue a run that rests: there is something to do."""
+    connection.execute(
+        "UPDATE wrkflw_workflow_runs SET status = 'queued', wake_at = NULL, updated_at = ?,"
+        " revision = ? WHERE id = ? AND status IN ('sleeping', 'suspended')",
+        (micros_now(), next_run_revision(connection), key),
+    )
 
 
 def release(
@@ -146,7 +211,8 @@ def finish(
     )
     if changed.rowcount == 0:
         return False
-    _end_attempts(connection, claim.key, "interrupted", error, now, revision)
+    _end_attempts(connection, claim.key, "interrupted", error, now, revision, open_too=True)
+    _count_end(connection, claim.key)
     return True
 
 
@@ -156,8 +222,10 @@ def take_over(connection: sqlite3.Connection) -> int:
     Called in the transaction that takes the worker's lease: whoever holds it walks nothing yet.
     """
     rows = connection.execute(
-        "SELECT id, run_id, workflow_id, epoch FROM wrkflw_workflow_runs"
+        "SELECT id, run_id, workflow_id, epoch FROM wrkflw_workflow_runs AS run"
         " WHERE status = 'running' AND trigger <> 'library'"
+        # A process that walks runs by itself may have taken one up.
+        " AND NOT EXISTS (SELECT 1 FROM wrkflw_leases WHERE holder = run.owner)"
     ).fetchall()
     error = ErrorInfo("WorkerLost", "the worker ended while this step was at work")
     for row in rows:
@@ -193,24 +261,27 @@ def is_in_step(connection: sqlite3.Connection, claim: Claim) -> bool:
     return row is not None
 
 
-def read_input(connection: sqlite3.Connection, key: int) -> str:
-    """Return a run's input as JSON text."""
-    row = connection.execute(
-        "SELECT coalesce(input, 'null') FROM wrkflw_workflow_runs WHERE id = ?", (key,)
-    ).fetchone()
-    return cast("str", row[0])
-
-
 def define(
-    connection: sqlite3.Connection, key: int, graph: str, definition_hash: str, steps_total: int
+    connection: sqlite3.Connection,
+    key: int,
+    graph: str,
+    definition_hash: str,
+    steps_total: int,
+    timeout: timedelta | None,
+    now: int | None = None,
 ) -> None:
-    """Note which definition a run follows, before its first step; later it stays as it is."""
+    """Note which definition a run follows from here on, and when its time is up."""
     connection.execute(
         "UPDATE wrkflw_workflow_runs SET graph = ?, definition_hash = ?, steps_total = ?"
-        " WHERE id = ? AND definition_hash IS NOT ?"
-        " AND NOT EXISTS (SELECT 1 FROM wrkflw_step_results WHERE run = id)",
-        (graph, definition_hash, steps_total, key, definition_hash),
+        " WHERE id = ? AND graph IS NOT ?",
+        (graph, definition_hash, steps_total, key, graph),
     )
+    if timeout is not None:
+        due = (micros_now() if now is None else now) + round(timeout.total_seconds() * 1_000_000)
+        connection.execute(
+            "UPDATE wrkflw_workflow_runs SET deadline = ? WHERE id = ? AND deadline IS NULL",
+            (due, key),
+        )
 
 
 def request_cancel(connection: sqlite3.Connection, run_id: str) -> RunStatus:
@@ -228,19 +299,37 @@ def request_cancel(connection: sqlite3.Connection, run_id: str) -> RunStatus:
         raise RunEnded(f"run {run_id} has ended already: {status}")
     revision = next_run_revision(connection)
     now = micros_now()
-    if status == "running":
+    if status == "running" and not _is_abandoned(connection, key):
         connection.execute(
             "UPDATE wrkflw_workflow_runs SET cancel_requested = 1, updated_at = ?, revision = ?"
             " WHERE id = ?",
             (now, revision, key),
         )
+        connection.execute(
+            "INSERT INTO wrkflw_messages (run, kind, created_at) VALUES (?, 'cancel', ?)",
+            (key, now),
+        )
         return status
     connection.execute(
-        "UPDATE wrkflw_workflow_runs SET status = 'cancelled', cancel_requested = 1,"
-        " updated_at = ?, finished_at = ?, revision = ? WHERE id = ?",
+        "UPDATE wrkflw_workflow_runs SET status = 'cancelled', cancel_requested = 1, owner = NULL,"
+        " epoch = epoch + 1, execution_path = '[]', wake_at = NULL, updated_at = ?,"
+        " finished_at = ?, revision = ? WHERE id = ?",
         (now, now, revision, key),
     )
+    _end_attempts(connection, key, "interrupted", None, now, revision, open_too=True)
+    _count_end(connection, key)
     return "cancelled"
+
+
+def _is_abandoned(connection: sqlite3.Connection, key: int) -> bool:
+    """Tell whether a run that some process walked by itself was left by it."""
+    row = connection.execute(
+        "SELECT trigger, owner FROM wrkflw_workflow_runs WHERE id = ?", (key,)
+    ).fetchone()
+    if row["trigger"] != "library":
+        return False  # the worker sees to it
+    lease = leases.of_holder(connection, row["owner"])
+    return lease is None or not lease.holds(micros_now())
 
 
 def cancels_for(connection: sqlite3.Connection, holder: str) -> list[str]:
@@ -260,9 +349,27 @@ def _end_attempts(
     error: ErrorInfo | None,
     now: int,
     revision: int,
+    *,
+    open_too: bool = False,
 ) -> None:
+    """End what is recorded as at work; with `open_too` also what waits, and what was asked."""
+    waiting = ", 'waiting', 'suspended'" if open_too else ""
     connection.execute(
-        "UPDATE wrkflw_step_results SET status = ?, error = ?, finished_at = ?, revision = ?"
-        " WHERE run = ? AND status = 'running'",
-        (status, None if error is None else error.to_json(), now, revision, key),
+        "UPDATE wrkflw_step_results SET status = ?, error = ?, finished_at = ?, revision = ?,"
+        " ended = (SELECT max(max(n, coalesce(ended, 0))) + 1 FROM wrkflw_step_results"
+        f" WHERE run = ?) WHERE run = ? AND status IN ('running'{waiting})"
+        # An older question of a step that has been entered again since was answered.
+        " AND n = (SELECT max(n) FROM wrkflw_step_results AS later"
+        " WHERE later.run = wrkflw_step_results.run AND later.path = wrkflw_step_results.path)",
+        (status, None if error is None else error.to_json(), now, revision, key, key),
+    )
+
+
+def _count_end(connection: sqlite3.Connection, key: int) -> None:
+    """Number the run's own end after all that came before it."""
+    connection.execute(
+        "UPDATE wrkflw_workflow_runs SET last_event = 1 + max(last_event,"
+        " (SELECT coalesce(max(max(n, coalesce(ended, 0))), 0) FROM wrkflw_step_results"
+        " WHERE run = wrkflw_workflow_runs.id)) WHERE id = ?",
+        (key,),
     )

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.store.file import Turn, connect, prepare, transaction
+from wrkflw_tui.store.rows import do_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class _Job(Generic[T]):
 
 _Late = tuple[
     "Callable[[], Callable[[sqlite3.Connection], None]]",
-    "Callable[[BaseException | None], object]",
+    "Callable[[None, BaseException | None], object]",
 ]
 
 
@@ -96,8 +97,7 @@ class CommitHere:
             if self._connection is None:
                 self._connection = connect(self._path, timeout=0)
             with transaction(self._connection):
-                for work in works:
-                    work(self._connection)
+                do_all(self._connection, works)
         except Exception:
             return False  # undone: the writer's thread does it again, and says what is wrong
         return True
@@ -124,7 +124,7 @@ class Database:
         self._turn = Turn(path)
         self._here = CommitHere(path)
         self._soon: dict[asyncio.AbstractEventLoop, list[_Late]] = {}
-        self._writes: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._writes: queue.SimpleQueue[Sequence[_Job[Any]] | None] = queue.SimpleQueue()
         self._reads: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -153,13 +153,13 @@ class Database:
 
         Writes are done in the order of submission.
         """
-        self._put(_Job(work, loop, done))
+        self._put([_Job(work, loop, done)])
 
     def submit_soon(
         self,
         take: Callable[[], Callable[[sqlite3.Connection], None]],
         loop: asyncio.AbstractEventLoop,
-        done: Callable[[BaseException | None], object],
+        done: Callable[[None, BaseException | None], object],
     ) -> None:
         """Submit at the end of this turn of the loop, when `take` is asked for the work.
 
@@ -173,28 +173,34 @@ class Database:
         batch.append((take, done))
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        jobs: list[_Job[None]] = []
-        for take, done in self._soon.pop(loop):
-            jobs.append(_Job(take(), loop, lambda _, error, done=done: done(error)))
+        jobs = [_Job(take(), loop, done) for take, done in self._soon.pop(loop)]
         if not self._waiting and self._here.commit([job.work for job in jobs]):
             _call_back(jobs)
         else:
-            for job in jobs:
-                self._put(job)
+            self._put(jobs)
 
-    def _put(self, job: _Job[Any]) -> None:
+    def _put(self, jobs: Sequence[_Job[Any]]) -> None:
         self._start()
         with self._lock:
-            self._waiting += 1
-        self._writes.put(job)
+            self._waiting += len(jobs)
+        self._writes.put(jobs)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on a connection that only reads, and return what it returns."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._start()
-        self._reads.put(_Job(work, loop, _settling(future)))
+        self.submit_read(work, loop, _settling(future))
         return await future
+
+    def submit_read(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        loop: asyncio.AbstractEventLoop,
+        done: Callable[[T | None, BaseException | None], object],
+    ) -> None:
+        """Like `read`, without waiting; `done` is called in `loop`."""
+        self._start()
+        self._reads.put(_Job(work, loop, done))
 
     async def close(self) -> None:
         """Finish what was submitted and close the file."""
@@ -251,13 +257,13 @@ class Database:
             first = self._writes.get()
             if first is None:
                 break
-            jobs = [first]
+            jobs = list(first)
             while not self._writes.empty():
                 following = self._writes.get()
                 if following is None:
                     ended = True
                     break
-                jobs.append(following)
+                jobs += following
             try:
                 if connection is None:
                     connection = self._open(read_only=False)
@@ -275,8 +281,9 @@ class Database:
     def _commit(self, connection: sqlite3.Connection, jobs: list[_Job[Any]]) -> None:
         try:
             with self._turn, transaction(connection):
-                for job in jobs:
-                    job.result = job.work(connection)
+                results = do_all(connection, [job.work for job in jobs])
+            for job, result in zip(jobs, results, strict=True):
+                job.result = result
         except BaseException:
             if len(jobs) == 1:
                 raise

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from wrkflw_tui.engine.clock import micros_now
-from wrkflw_tui.engine.journal import Entry, Fenced
-from wrkflw_tui.engine.models import CONTAINERS, ENDED
-from wrkflw_tui.store.file import next_run_revision
+from wrkflw_tui.engine.journal import Entry
+from wrkflw_tui.engine.models import CONTAINERS, ENDED, Question
+from wrkflw_tui.store.record import Record, hear, newest_message
+from wrkflw_tui.store.rows import Row, Work
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from wrkflw_tui.engine.models import NodeKind, Progress, RunStatus, StepStatus
     from wrkflw_tui.store.database import Database
+    from wrkflw_tui.store.listener import Listener
 
 Opening: TypeAlias = "Callable[[sqlite3.Connection, int], int]"
 """Puts a new run on record in the journal's first transaction; returns its key."""
@@ -27,32 +28,6 @@ PROGRESS_INTERVAL = 0.1
 SHOWN_PATHS = 20
 """How many of the paths at work are kept on the run's own row."""
 
-_INSERT = (
-    "INSERT INTO wrkflw_step_results (run, revision, n, path, step_id, kind, attempt, status,"
-    " input, output, error, progress, started_at, finished_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_UPDATE = (
-    "UPDATE wrkflw_step_results SET revision = ?, status = ?, output = ?, error = ?,"
-    " progress = coalesce(?, progress), finished_at = ? WHERE run = ? AND n = ?"
-)
-
-
-class _Row:
-    """A step's row that the next transaction inserts or updates."""
-
-    __slots__ = ("entry", "input", "is_new", "kind", "started_at", "step_id")
-
-    def __init__(
-        self, entry: Entry, step_id: str, kind: NodeKind, input: str | None, started_at: int
-    ) -> None:
-        self.entry = entry
-        self.step_id = step_id
-        self.kind = kind
-        self.input = input
-        self.started_at = started_at
-        self.is_new = True
-
 
 class SqliteJournal:
     """A run's record in the file, under one claim."""
@@ -60,29 +35,46 @@ class SqliteJournal:
     def __init__(
         self,
         database: Database,
+        listener: Listener,
         run_id: str,
         epoch: int,
         *,
+        now: Callable[[], int],
+        max_result_bytes: int,
         key: int | None = None,
         opening: Opening | None = None,
-        entries: dict[str, Entry] | None = None,
+        record: Record | None = None,
     ) -> None:
         self._database = database
+        self._listener = listener
         self._run_id = run_id
         self._epoch = epoch
-        self._key = key
+        self._now = now
+        self.max_result_bytes = max_result_bytes
+        self.key = key
         self._opening = opening
-        self._entries = entries if entries is not None else {}
-        self._order = max((entry.order for entry in self._entries.values()), default=0)
+        self.record = record or Record()
+        self.has_ended = False
+        self._entries = self.record.entries
+        self._order = self.record.order
         self._done = sum(map(_counts, self._entries.values()))
-        self._rows: dict[int, _Row] = {}
-        self._active: dict[str, _Row] = {}
+        self._rows: dict[int, Row] = {}
+        self._active: dict[str, Row] = {}
+        self._open = {
+            path: Row.known(entry)
+            for path, entry in self._entries.items()
+            if entry.status in ("waiting", "suspended")
+        }
+        self._taken: list[tuple[int, int]] = []
+        self._refused: list[tuple[str, str, str]] = []
         self._progress: dict[int, Progress] = {}
         self._progress_lock = threading.Lock()
-        self._ending: tuple[RunStatus, str | None, str | None] | None = None
-        self._has_ended = False
+        self._ending: tuple[RunStatus, str | None, str | None, int | None] | None = None
+        self._finished_as: RunStatus = "running"
         self._waiters: list[asyncio.Future[None]] | None = None
-        self._in_flight: list[list[asyncio.Future[None]]] = []
+        self._in_flight: deque[list[asyncio.Future[None]]] = deque()
+        self._on_message: Callable[[], None] | None = None
+        self._on_cancel: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -91,9 +83,29 @@ class SqliteJournal:
         return self._run_id
 
     @property
-    def is_on_record(self) -> bool:
-        """Whether anything of this run was ever committed."""
-        return self._key is not None
+    def deadline(self) -> int | None:
+        """When the run's time is up, in microseconds."""
+        return self.record.deadline
+
+    @property
+    def states(self) -> dict[str, dict[str, object]]:
+        """The states of the run's workflows, by their paths."""
+        return self.record.states
+
+    @property
+    def forked_at(self) -> str | None:
+        """Of a fork: the path of the step that it begins with."""
+        return self.record.forked_at
+
+    @property
+    def forked_input(self) -> str | None:
+        """Of a fork: what that step is given."""
+        return self.record.forked_input
+
+    @property
+    def finished_as(self) -> RunStatus:
+        """The status that the commit after `finish` put on record."""
+        return self._finished_as
 
     def find(self, path: str) -> Entry | None:
         """Return the latest attempt at `path`, or `None` if it was never started."""
@@ -108,8 +120,9 @@ class SqliteJournal:
             entry.attempt = before.attempt + 1
             entry.failures = before.failures
             entry.crashes = before.crashes
+            self._open.pop(path, None)
         self._entries[path] = entry
-        row = _Row(entry, step_id, kind, input, micros_now())
+        row = Row(entry, step_id, input, self._now())
         self._rows[entry.order] = row
         self._active[path] = row
         return entry
@@ -121,17 +134,40 @@ class SqliteJournal:
         output: str | None = None,
         error: str | None = None,
     ) -> None:
-        """Put the end of an attempt."""
+        """Put the end of an attempt, with the question and the state that its entry holds."""
+        row = self._active.pop(entry.path, None) or self._open.pop(entry.path)
+        self._order += 1
+        row.ended = self._order
         entry.status = status
         entry.output = output
         entry.error = error
-        entry.finished_at = micros_now()
+        row.finished_at = self._now()
         entry.crashes = 0
         if status == "failed":
             entry.failures += 1
-        row = self._active.pop(entry.path)
+        elif status == "suspended":
+            self._open[entry.path] = row
         self._rows[entry.order] = row
         self._done += _counts(entry)
+
+    def wait(self, entry: Entry) -> None:
+        """Put that an attempt waits: until its `wake_at`, or to be told its `question`."""
+        entry.status = "waiting"
+        row = self._open[entry.path] = self._active.pop(entry.path)
+        self._rows[entry.order] = row
+
+    def go_on(self, entry: Entry) -> None:
+        """Put that an attempt which waited is at work again."""
+        entry.status = "running"
+        row = self._active[entry.path] = self._open.pop(entry.path)
+        self._rows[entry.order] = row
+
+    def abandon(self, prefix: str) -> None:
+        """Put the end of all that still waits, or asks, at a path that begins with `prefix`."""
+        if not self._open:
+            return
+        for path in [path for path in self._open if path.startswith(prefix)]:
+            self.end(self._entries[path], "interrupted")
 
     def progress(self, entry: Entry, progress: Progress) -> None:
         """Put how far an attempt is; written a few times a second. Called from any thread."""
@@ -144,11 +180,69 @@ class SqliteJournal:
             )
 
     def finish(
-        self, status: RunStatus, result: str | None = None, error: str | None = None
+        self,
+        status: RunStatus,
+        result: str | None = None,
+        error: str | None = None,
+        wake_at: int | None = None,
     ) -> None:
-        """Put the run's end."""
-        self._ending = (status, result, error)
-        self._has_ended = True
+        """Put the run's end, or how it rests."""
+        if status in ENDED:
+            self.abandon("")
+            self._order += 1
+        self._ending = (status, result, error, wake_at)
+        self._finished_as = status
+        self.has_ended = True
+
+    def answer(self, path: str, key: str) -> str | None:
+        """Return the answer to the question of that key asked at `path`, as JSON."""
+        return self.record.answers.get((path, key))
+
+    def refuse_answer(self, path: str, key: str, reason: str) -> None:
+        """Put that an answer does not fit, so that the question is open again."""
+        self.record.answers.pop((path, key), None)
+        self._refused.append((path, key, reason))
+
+    def take_event(self, entry: Entry, name: str) -> str | None:
+        """Take the earliest event of that name that nobody has, and return its payload."""
+        for index, (id, event, payload) in enumerate(self.record.events):
+            if event == name:
+                del self.record.events[index]
+                self._taken.append((entry.order, id))
+                return payload
+        return None
+
+    def open_questions(self) -> list[Question]:
+        """Return what the run waits to be told, in the order of asking."""
+        waiting = sorted((row.entry for row in self._open.values()), key=lambda e: e.order)
+        return [Question.from_json(e.path, e.question) for e in waiting if e.question is not None]
+
+    def listen(self, on_message: Callable[[], None], on_cancel: Callable[[], None]) -> None:
+        """Call back when the run was told something, from this process or another one."""
+        self._on_message, self._on_cancel = on_message, on_cancel
+        self._listener.add(self)
+        if self.record.cancel_requested:
+            self._loop.call_soon(lambda: self.heard([]))
+
+    def unlisten(self) -> None:
+        """Hear nothing from here on."""
+        self._on_message = self._on_cancel = None
+        self._listener.remove(self)
+
+    def heard(self, messages: list[sqlite3.Row]) -> None:
+        """Take the messages to this run among all that the listener has read."""
+        if self._on_message is None or self._on_cancel is None:
+            return
+        for message in messages:
+            if message["run"] == self.key and message["id"] > self.record.last_message:
+                hear(self.record, message)
+        if messages:
+            newest = cast("int", messages[-1]["id"])
+            self.record.last_message = max(self.record.last_message, newest)
+        if self.record.cancel_requested:
+            self._on_cancel()
+        else:
+            self._on_message()
 
     async def commit(self) -> None:
         """Return once all that was put is on disk. Raises `Fenced` and `StorageError`."""
@@ -166,26 +260,23 @@ class SqliteJournal:
     def _next_round(self) -> list[asyncio.Future[None]]:
         """Send at the end of this turn of the loop, with what the other arms put in it."""
         if self._waiters is None:
-            waiters: list[asyncio.Future[None]] = []
-            self._waiters = waiters
-            self._database.submit_soon(
-                self._take, self._loop, lambda error: self._settle(waiters, error)
-            )
+            self._waiters = []
+            self._database.submit_soon(self._take, self._loop, self._settle)
         return self._waiters
 
     def _flush_progress(self) -> None:
-        if self._progress and not self._has_ended:
+        if self._progress and not self.has_ended:
             self._next_round()
 
-    def _take(self) -> Callable[[sqlite3.Connection], None]:
+    def _take(self) -> Work:
         if self._waiters is not None:
             self._in_flight.append(self._waiters)
             self._waiters = None
         return self._transaction()
 
-    def _settle(self, waiters: list[asyncio.Future[None]], error: BaseException | None) -> None:
-        self._in_flight.pop(0)  # they are settled in the order in which they were sent
-        for waiter in waiters:
+    def _settle(self, _: object, error: BaseException | None) -> None:
+        # They are settled in the order in which they were sent.
+        for waiter in self._in_flight.popleft():
             if waiter.done():
                 continue
             if error is None:
@@ -193,141 +284,61 @@ class SqliteJournal:
             else:
                 waiter.set_exception(error)
 
-    def _transaction(self) -> Callable[[sqlite3.Connection], None]:
+    def _transaction(self) -> Work:
         """Take all that was put; return the work that writes it."""
+        rows, self._rows = self._rows, {}
+        progress = self._take_progress(rows) if self._progress else {}
+        work = Work(self.key, self._epoch, self._now(), self._order)
+        work.at_work, work.done = self._at_work(), self._done
+        for order, row in rows.items():
+            work.rows.append(row.values(progress.get(order)))
+            if row.entry.state is not None:
+                work.states = self.record.states
+        if self._taken or self._refused:
+            work.taken, self._taken = self._taken, []
+            work.refused, self._refused = self._refused, []
+        work.heard = self.record.last_message
+        if self._ending is not None:
+            work.ending, self._ending = self._ending, None
+            work.on_finish = self._set_finished_as
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            work.opening = lambda connection, revision: self._open_run(
+                connection, opening, revision
+            )
+        return work
+
+    def _take_progress(self, rows: dict[int, Row]) -> dict[int, Progress]:
+        """Take what attempts at work have reported, and add their rows to those to write."""
         with self._progress_lock:
             progress, self._progress = self._progress, {}
-        rows, self._rows = self._rows, {}
-        for order in progress:
-            row = next((r for r in self._active.values() if r.entry.order == order), None)
-            if row is not None:
-                rows.setdefault(order, row)
-        inserts: list[tuple[object, ...]] = []
-        updates: list[tuple[object, ...]] = []
-        for order, row in rows.items():
-            if row.is_new:
-                row.is_new = False
-                inserts.append(_insert(row, progress.get(order)))
-            else:
-                updates.append(_update(row, progress.get(order)))
-        paths = [row.entry.path for row in self._active.values() if row.kind not in CONTAINERS]
+        for row in self._active.values():
+            if row.entry.order in progress:
+                rows.setdefault(row.entry.order, row)
+        return progress
+
+    def _open_run(self, connection: sqlite3.Connection, opening: Opening, revision: int) -> int:
+        self.key = opening(connection, revision)
+        self.record.last_message = newest_message(connection)
+        return self.key
+
+    def _set_finished_as(self, status: RunStatus) -> None:
+        self._finished_as = status
+
+    def _at_work(self) -> str:
+        if not self._active and not self._open:
+            return "[]"
+        paths = [r.entry.path for r in self._active.values() if r.entry.kind not in CONTAINERS]
+        paths += [r.entry.path for r in self._open.values() if r.entry.kind not in CONTAINERS]
         # As JSON by hand: a path holds nothing that would need an escape.
-        at_work = '["' + '","'.join(paths[:SHOWN_PATHS]) + '"]' if paths else "[]"
-        done = self._done
-        ending, self._ending = self._ending, None
-        opening, self._opening = self._opening, None
-        epoch = self._epoch
-
-        def work(connection: sqlite3.Connection) -> None:
-            revision = next_run_revision(connection)
-            if opening is not None:
-                self._key = opening(connection, revision)
-            mine = cast("int", self._key)
-            _fence(connection, mine, epoch, at_work, done, revision)
-            for values in inserts:
-                connection.execute(_INSERT, (mine, revision, *values))
-            for values in updates:
-                connection.execute(_UPDATE, (revision, *values[:-1], mine, values[-1]))
-            if ending is not None:
-                _finish(connection, mine, *ending)
-
-        return work
+        return '["' + '","'.join(paths[:SHOWN_PATHS]) + '"]' if paths else "[]"
 
 
 def _counts(entry: Entry) -> bool:
-    """Tell whether this is one more of the steps that a run gets done.
+    """Tell whether an entry is one more of the steps that a run gets done.
 
     A foreach and a loop count once, their items and iterations do not.
     """
     if entry.status != "success" or entry.kind in ("workflow", "parallel"):
         return False
     return "[" not in entry.path
-
-
-def _insert(row: _Row, progress: Progress | None) -> tuple[object, ...]:
-    entry = row.entry
-    return (
-        entry.order,
-        entry.path,
-        row.step_id,
-        row.kind,
-        entry.attempt,
-        entry.status,
-        row.input,
-        entry.output,
-        entry.error,
-        _progress_json(progress),
-        row.started_at,
-        entry.finished_at,
-    )
-
-
-def _update(row: _Row, progress: Progress | None) -> tuple[object, ...]:
-    entry = row.entry
-    return (
-        entry.status,
-        entry.output,
-        entry.error,
-        _progress_json(progress),
-        entry.finished_at,
-        entry.order,
-    )
-
-
-def _progress_json(progress: Progress | None) -> str | None:
-    if progress is None:
-        return None
-    parts = [progress.done, progress.total, progress.message, progress.failed]
-    return json.dumps(parts, ensure_ascii=False)
-
-
-def _fence(
-    connection: sqlite3.Connection, key: int, epoch: int, at_work: str, done: int, revision: int
-) -> None:
-    changed = connection.execute(
-        "UPDATE wrkflw_workflow_runs SET execution_path = ?, steps_done = ?, updated_at = ?,"
-        " revision = ? WHERE id = ? AND epoch = ? AND status = 'running'",
-        (at_work, done, micros_now(), revision, key, epoch),
-    )
-    if changed.rowcount == 0:
-        raise Fenced("another claim on this run is newer")
-
-
-def _finish(
-    connection: sqlite3.Connection,
-    key: int,
-    status: RunStatus,
-    result: str | None,
-    error: str | None,
-) -> None:
-    connection.execute(
-        "UPDATE wrkflw_workflow_runs SET status = ?, result = ?, error = ?, owner = NULL,"
-        " execution_path = '[]', finished_at = ? WHERE id = ?",
-        (status, result, error, micros_now() if status in ENDED else None, key),
-    )
-
-
-def load_entries(
-    connection: sqlite3.Connection, key: int, budget_from: int = 0
-) -> dict[str, Entry]:
-    """Read the latest attempt at every path, with what came of those before it.
-
-    Failures and crashes up to the order `budget_from` are on record but no longer count.
-    """
-    entries: dict[str, Entry] = {}
-    rows = connection.execute(
-        "SELECT path, n, attempt, status, output, error, finished_at, kind FROM wrkflw_step_results"
-        " WHERE run = ? ORDER BY n",
-        (key,),
-    )
-    for path, n, attempt, status, output, error, finished_at, kind in rows:
-        before = entries.get(path)
-        entry = Entry(path, n, attempt, status, 0, 0, output, error, finished_at, kind)
-        if before is not None:
-            entry.failures = before.failures
-        if n > budget_from:
-            entry.failures += status == "failed"
-            if status == "crashed":
-                entry.crashes = 1 + (before.crashes if before is not None else 0)
-        entries[path] = entry
-    return entries

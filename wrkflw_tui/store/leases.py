@@ -73,6 +73,12 @@ def find(connection: sqlite3.Connection, name: str) -> Lease | None:
     return None if row is None else _lease(row)
 
 
+def of_holder(connection: sqlite3.Connection, holder: str | None) -> Lease | None:
+    """Return a holder's lease."""
+    row = connection.execute("SELECT * FROM wrkflw_leases WHERE holder = ?", (holder,)).fetchone()
+    return None if row is None else _lease(row)
+
+
 def take(connection: sqlite3.Connection, name: str, identity: Identity, now: int) -> bool:
     """Take the lease if it is free. Returns whether it was."""
     held = find(connection, name)

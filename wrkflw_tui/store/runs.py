@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.clock import micros_now
-from wrkflw_tui.engine.errors import RunAlreadyStarted, RunNotFound, StorageError
+from wrkflw_tui.engine.errors import RunNotFound
 from wrkflw_tui.engine.models import (
     ErrorInfo,
+    ForkOrigin,
     Progress,
+    Question,
     RunStatus,
     RunSummary,
     StepResult,
@@ -20,156 +18,28 @@ from wrkflw_tui.engine.models import (
     from_micros,
     to_micros,
 )
-from wrkflw_tui.store import leases
-from wrkflw_tui.store.database import Database
-from wrkflw_tui.store.heartbeat import Heartbeat
-from wrkflw_tui.store.journal import SqliteJournal, load_entries
 
 if TYPE_CHECKING:
     import sqlite3
     from datetime import datetime
 
-    from wrkflw_tui.engine.journal import Entry
-    from wrkflw_tui.store.claims import Claim
-
 SUMMARY = (
     "id, run_id, workflow_id, status, trigger, execution_path, steps_done, steps_total,"
-    " created_at, updated_at, started_at, finished_at, error, cancel_requested, revision"
+    " created_at, updated_at, started_at, finished_at, error, cancel_requested, revision, wake_at,"
+    " forked_from_run, forked_from_path"
 )
 STEP = (
     "n, path, step_id, kind, attempt, status, input, output, error, progress, started_at,"
-    " finished_at, revision"
+    " finished_at, revision, ended, wake_at, question, state"
 )
 
 
-class WorkflowStorage:
-    """The record of all runs in one SQLite file."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.database = Database(Path(path))
-        self._process: _ProcessLease | None = None
-
-    def begin(
-        self,
-        run_id: str,
-        workflow_id: str,
-        input: str,
-        graph: str,
-        definition_hash: str,
-        steps_total: int,
-    ) -> SqliteJournal:
-        """Return the journal of a new run; its first commit puts the run on record.
-
-        That commit raises `RunAlreadyStarted` where the id is taken.
-        """
-        if self._process is None:
-            self._process = _ProcessLease(self.database.path)
-        lease = self._process
-        now = micros_now()
-
-        def opening(connection: sqlite3.Connection, revision: int) -> int:
-            lease.ensure(connection)
-            row = connection.execute(
-                "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input,"
-                " graph, definition_hash, steps_total, epoch, owner, created_at, updated_at,"
-                " started_at, revision)"
-                " VALUES (?, ?, 'running', 'library', ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (run_id) DO NOTHING RETURNING id",
-                (
-                    run_id,
-                    workflow_id,
-                    input,
-                    graph,
-                    definition_hash,
-                    steps_total,
-                    lease.holder,
-                    now,
-                    now,
-                    now,
-                    revision,
-                ),
-            ).fetchone()
-            if row is None:
-                raise RunAlreadyStarted(f"a run {run_id} is on record already: nothing was changed")
-            return cast("int", row["id"])
-
-        return SqliteJournal(self.database, run_id, 1, opening=opening)
-
-    async def reopen(self, claim: Claim) -> SqliteJournal:
-        """Return the journal of a run on record, under a claim on it."""
-
-        def load(connection: sqlite3.Connection) -> dict[str, Entry]:
-            row = connection.execute(
-                "SELECT budget_from FROM wrkflw_workflow_runs WHERE id = ?", (claim.key,)
-            ).fetchone()
-            return load_entries(connection, claim.key, cast("int", row["budget_from"]))
-
-        entries = await self.database.read(load)
-        return SqliteJournal(
-            self.database, claim.run_id, claim.epoch, key=claim.key, entries=entries
-        )
-
-    async def load_snapshot(self, run_id: str) -> WorkflowSnapshot:
-        """Return a run as it stands. Raises `RunNotFound`."""
-        return await self.database.read(lambda c: read_snapshot(c, run_id))
-
-    async def list_runs(
-        self,
-        workflow_id: str | None = None,
-        status: RunStatus | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 100,
-        before: str | None = None,
-    ) -> list[RunSummary]:
-        """Return runs, newest first; `before` is the id of the last one of the page before."""
-        return await self.database.read(
-            lambda c: list_runs(c, workflow_id, status, since, until, limit, before)
-        )
-
-    async def close(self) -> None:
-        """Finish what was begun and close the file."""
-        if self._process is not None:
-            process, self._process = self._process, None
-            await process.give_up(self.database)
-        await self.database.close()
-
-
-class _ProcessLease:
-    """The lease of a process that walks runs by itself, taken with its first run."""
-
-    def __init__(self, path: Path) -> None:
-        identity = leases.Identity()
-        self.holder = identity.holder
-        self._identity = identity
-        self._name = f"process:{identity.holder}"
-        self._path = path
-        self._heartbeat: Heartbeat | None = None
-
-    def ensure(self, connection: sqlite3.Connection) -> None:
-        """Put the lease on record; called on the writer's thread, in its transaction."""
-        # Looked up each time: the transaction that took it may have been undone.
-        if leases.find(connection, self._name) is not None:
-            return
-        leases.take(connection, self._name, self._identity, micros_now())
-        if self._heartbeat is not None:
-            self._heartbeat.stop()
-        self._heartbeat = Heartbeat(self._path, self._name, self.holder)
-        self._heartbeat.start()
-
-    async def give_up(self, database: Database) -> None:
-        """End the heartbeat and the lease."""
-        if self._heartbeat is None:
-            return
-        self._heartbeat.stop()
-        with suppress(StorageError):  # a lease that nobody renews expires by itself
-            await database.write(lambda c: leases.give_up(c, self.holder))
-
-
-@cache
-def shared_storage(path: Path) -> WorkflowStorage:
-    """Return this process's one storage for a file."""
-    return WorkflowStorage(path)
+_HAS_TEXT = (
+    "EXISTS (SELECT 1 FROM (SELECT ? AS text) WHERE instr(lower(coalesce(input, '') || char(10) ||"
+    " coalesce(result, '') || char(10) || coalesce(error, '')), text) OR EXISTS (SELECT 1 FROM"
+    " wrkflw_step_results WHERE run = wrkflw_workflow_runs.id AND instr(lower(coalesce(output, '')"
+    " || char(10) || coalesce(error, '')), text)))"
+)
 
 
 def list_runs(
@@ -178,6 +48,7 @@ def list_runs(
     status: RunStatus | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    text: str | None = None,
     limit: int = 100,
     before: str | None = None,
 ) -> list[RunSummary]:
@@ -190,6 +61,7 @@ def list_runs(
         ("created_at >= ?", None if since is None else to_micros(since)),
         ("created_at < ?", None if until is None else to_micros(until)),
         ("id < (SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?)", before),
+        (_HAS_TEXT, None if text is None else text.casefold()),
     ):
         if value is not None:
             conditions.append(condition)
@@ -233,14 +105,14 @@ def steps_since(
 
 def read_summary(connection: sqlite3.Connection, run_id: str) -> RunSummary:
     """Return a run without its steps. Raises `RunNotFound`."""
-    return summary(_run_row(connection, run_id, SUMMARY))
+    return summary(run_row(connection, run_id, SUMMARY))
 
 
 def read_snapshot(connection: sqlite3.Connection, run_id: str) -> WorkflowSnapshot:
     """Return a run as it stands. Raises `RunNotFound`."""
     connection.execute("BEGIN")  # one moment of the record for the run and its steps
     try:
-        row = _run_row(connection, run_id, f"{SUMMARY}, graph, input, result")
+        row = run_row(connection, run_id, f"{SUMMARY}, graph, input, result, state")
         rows = connection.execute(
             f"SELECT {STEP} FROM wrkflw_step_results WHERE run = ? ORDER BY n", (row["id"],)
         )
@@ -254,6 +126,7 @@ def read_snapshot(connection: sqlite3.Connection, run_id: str) -> WorkflowSnapsh
         graph_json=row["graph"],
         input_json=row["input"],
         result_json=row["result"],
+        states_json=row["state"],
     )
 
 
@@ -274,6 +147,8 @@ def summary(row: sqlite3.Row) -> RunSummary:
         error=_error(row["error"]),
         cancel_requested=bool(row["cancel_requested"]),
         revision=row["revision"],
+        wake_at=_instant(row["wake_at"]),
+        forked_from=_origin(row["forked_from_run"], row["forked_from_path"]),
     )
 
 
@@ -292,10 +167,15 @@ def step_result(row: sqlite3.Row) -> StepResult:
         progress=_progress(row["progress"]),
         input_json=row["input"],
         output_json=row["output"],
+        ended=row["ended"],
+        wake_at=_instant(row["wake_at"]),
+        question=_question(row["path"], row["question"]),
+        state_json=row["state"],
     )
 
 
-def _run_row(connection: sqlite3.Connection, run_id: str, columns: str) -> sqlite3.Row:
+def run_row(connection: sqlite3.Connection, run_id: str, columns: str) -> sqlite3.Row:
+    """Return columns of a run's row. Raises `RunNotFound`."""
     row = connection.execute(
         f"SELECT {columns} FROM wrkflw_workflow_runs WHERE run_id = ?", (run_id,)
     ).fetchone()
@@ -306,6 +186,14 @@ def _run_row(connection: sqlite3.Connection, run_id: str, columns: str) -> sqlit
 
 def _instant(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
+
+
+def _origin(run_id: str | None, path: str | None) -> ForkOrigin | None:
+    return None if run_id is None or path is None else ForkOrigin(run_id, path)
+
+
+def _question(path: str, text: str | None) -> Question | None:
+    return None if text is None else Question.from_json(path, text)
 
 
 def _error(text: str | None) -> ErrorInfo | None:

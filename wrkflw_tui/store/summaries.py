@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.models import ErrorInfo, RunSummary
+from wrkflw_tui.engine.models import ErrorInfo, ForkOrigin, RunSummary
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.models import RunStatus
 
     _Start = tuple[str, str, RunStatus, str, str, int, int]
-    _Rest = tuple[int, int, int | None, int | None, str | None, int, int]
+    _Times = tuple[int, int, int | None, int | None]
+    _Rest = tuple[str | None, int, int, int | None, str | None, str | None]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _COLUMNS = (
     "run_id, workflow_id, status, trigger, execution_path, steps_done, steps_total,"
-    " created_at, updated_at, started_at, finished_at, error, cancel_requested, revision"
+    " created_at, updated_at, started_at, finished_at, error, cancel_requested, revision, wake_at,"
+    " forked_from_run, forked_from_path"
 )
 _NEWEST = "SELECT id FROM (SELECT id FROM wrkflw_workflow_runs {} ORDER BY id DESC LIMIT :page)"
 _QUEUED = "INDEXED BY wrkflw_runs_queued WHERE status = 'queued'"
@@ -59,7 +61,8 @@ def revision_now(connection: sqlite3.Connection) -> int:
 
 def _summary(row: list[object]) -> RunSummary:
     id, workflow, status, trigger, at_work, done, total = cast("_Start", tuple(row[:7]))
-    created, updated, started, finished, error, cancel, revision = cast("_Rest", tuple(row[7:]))
+    created, updated, started, finished = cast("_Times", tuple(row[7:11]))
+    error, cancel, revision, wake, forked_run, forked_path = cast("_Rest", tuple(row[11:]))
     return RunSummary(
         id,
         workflow,
@@ -70,9 +73,15 @@ def _summary(row: list[object]) -> RunSummary:
         total,
         _EPOCH + timedelta(microseconds=created),
         _EPOCH + timedelta(microseconds=updated),
-        None if started is None else _EPOCH + timedelta(microseconds=started),
-        None if finished is None else _EPOCH + timedelta(microseconds=finished),
+        _instant(started),
+        _instant(finished),
         None if error is None else ErrorInfo.from_json(error),
         bool(cancel),
         revision,
+        _instant(wake),
+        None if forked_run is None or forked_path is None else ForkOrigin(forked_run, forked_path),
     )
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else _EPOCH + timedelta(microseconds=micros)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from wrkflw_tui.config import Config
-    from wrkflw_tui.store.runs import WorkflowStorage
+    from wrkflw_tui.store.storage import WorkflowStorage
     from wrkflw_tui.tui.worker_link import WorkerLink
 
 T = TypeVar("T")
@@ -234,7 +234,7 @@ class WrkflwApp(App[None]):
     def storage(self) -> WorkflowStorage:
         """The record."""
         if self._storage is None:
-            from wrkflw_tui.store.runs import WorkflowStorage
+            from wrkflw_tui.store.storage import WorkflowStorage
 
             self._storage = WorkflowStorage(self.config.database)
         return self._storage

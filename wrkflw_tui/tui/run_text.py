@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, cast
 
+from wrkflw_tui.engine.models import OPEN
 from wrkflw_tui.tui import text
 from wrkflw_tui.tui.tree import seconds_of
 
@@ -49,7 +51,27 @@ def _output(record: RunRecord, path: str, step: StepResult | None) -> str:
         return "not started yet"
     if step.output_json is not None:
         return text.pretty(step.output_json)
+    if step.status in OPEN and step.question is not None:
+        return question_text(step.question.to_json())
     return f"none: the step is {text.mark(step.status)[1]}"
+
+
+def question_text(question_json: str) -> str:
+    """Write what a suspended step asks: why, about what, and how an answer has to look."""
+    try:
+        content: object = json.loads(question_json)
+    except ValueError:
+        return text.plain(question_json)
+    if not isinstance(content, dict):
+        return text.pretty(question_json)
+    asked = cast("dict[str, object]", content)
+    parts = [f"? {asked.get('reason') or 'It waits for an answer.'}"]
+    for name, title in (("key", "question"), ("payload", "about"), ("schema", "answer")):
+        if asked.get(name) is not None:
+            value = asked[name]
+            said = value if isinstance(value, str) else text.pretty(json.dumps(value))
+            parts += ["", title, said]
+    return text.plain("\n".join(parts))
 
 
 def error_text(error: ErrorInfo) -> str:
@@ -89,7 +111,7 @@ def _step_details(record: RunRecord, path: str, now: datetime) -> Iterator[str]:
     yield f"started     {text.exact(step.started_at)}"
     if step.finished_at:
         yield f"finished    {text.exact(step.finished_at)}"
-    yield f"took        {text.duration(seconds_of(step, now))}"
+    yield f"{'took' if step.finished_at else 'so far':<12}{text.duration(seconds_of(step, now))}"
     if step.progress is not None:
         done = text.number(step.progress.done)
         of = f" of {text.number(step.progress.total)}" if step.progress.total else ""

@@ -3,64 +3,37 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from rich.cells import cell_len, set_cell_size
+from wrkflw_tui.drawing.marks import Role, mark
+from wrkflw_tui.drawing.words import count, cut, duration, fit, number, one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wrkflw_tui.engine.models import RunStatus, StepStatus
+__all__ = [
+    "Role",
+    "ago",
+    "bar",
+    "clock",
+    "count",
+    "cut",
+    "day_and_time",
+    "duration",
+    "exact",
+    "fit",
+    "levels",
+    "mark",
+    "number",
+    "one_line",
+    "plain",
+    "pretty",
+    "short_id",
+    "until",
+]
 
-Role = Literal["", "good", "bad", "live", "wait", "muted", "accent", "strong"]
-"""What a piece of text means; the stylesheet gives each its colour."""
-
-_MARKS: dict[str, tuple[str, str, Role]] = {
-    "queued": ("○", "queued", "wait"),
-    "running": ("●", "running", "live"),
-    "sleeping": ("◐", "sleeping", "wait"),
-    "suspended": ("◐", "waiting", "wait"),
-    "success": ("✓", "done", "good"),
-    "failed": ("✗", "failed", "bad"),
-    "cancelled": ("■", "cancelled", "muted"),
-    "crashed": ("✗", "crashed", "bad"),
-    "interrupted": ("◐", "interrupted", "wait"),
-    "": ("○", "not started", "muted"),
-}
-
-_ESCAPE = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?"
-    r"|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LEVELS = "▁▂▃▄▅▆▇█"
-
-
-def mark(status: RunStatus | StepStatus | Literal[""]) -> tuple[str, str, Role]:
-    """Return the glyph, the word and the role of a status; empty stands for not started."""
-    return _MARKS[status]
-
-
-def duration(seconds: float) -> str:
-    """Put a length of time in a few characters: `34ms`, `0.4s`, `3m 04s`, `1h 02m`, `2d 03h`."""
-    seconds = max(0.0, seconds)
-    if seconds < 0.0995:
-        return f"{round(seconds * 1000)}ms"
-    if seconds < 9.95:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}m {rest:02}s"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours}h {minutes:02}m"
-    days, hours = divmod(hours, 24)
-    return f"{days}d {hours:02}h"
 
 
 def ago(instant: datetime, now: datetime) -> str:
@@ -132,35 +105,6 @@ def levels(values: Sequence[float | None]) -> str:
     return "".join(drawn)
 
 
-def plain(text: str) -> str:
-    """Take escape sequences and control characters out, so that text can do nothing."""
-    return _CONTROL.sub("", _ESCAPE.sub("", text.replace("\r\n", "\n"))).expandtabs(4)
-
-
-def one_line(text: str) -> str:
-    """Put text into one line without control characters."""
-    return " ".join(plain(text).split())
-
-
-def fit(text: str, width: int) -> str:
-    """Cut or pad text to a width in cells; a cut ends in `…`."""
-    if width <= 0:
-        return ""
-    if cell_len(text) <= width:
-        return set_cell_size(text, width)
-    return set_cell_size(text, width - 1) + "…"
-
-
-def cut(text: str, width: int) -> str:
-    """Cut text to a width in cells, if it is wider."""
-    return text if cell_len(text) <= width else fit(text, width)
-
-
-def number(value: float) -> str:
-    """Write a number without a needless fraction, and large ones in thousands."""
-    return f"{int(value):,}" if value == int(value) else f"{value:,.1f}"
-
-
 def pretty(json_text: str | None) -> str:
     """Lay out recorded JSON for reading; whatever is no JSON is shown as it is."""
     if json_text is None:
@@ -169,8 +113,3 @@ def pretty(json_text: str | None) -> str:
         return json.dumps(json.loads(json_text), indent=2, ensure_ascii=False)
     except ValueError:
         return json_text
-
-
-def count(amount: int, noun: str) -> str:
-    """Say how many: `1 run`, `2 runs`."""
-    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"

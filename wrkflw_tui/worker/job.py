@@ -19,6 +19,7 @@ class Job:
     epoch: int
     nonce: str
     """Marks this run's lines in its output."""
+    max_result_bytes: int
 
     def to_line(self) -> bytes:
         """Write it as the line that the runner reads."""
@@ -30,5 +31,4 @@ class Job:
         return cls(**json.loads(line))
 
 
-CANCEL = b"cancel\n"
 STOP = b"stop\n"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.store import logs
 from wrkflw_tui.worker.capture import LineReader
-from wrkflw_tui.worker.job import CANCEL, STOP, Job
+from wrkflw_tui.worker.job import STOP, Job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ class RunnerProcess:
         """Whether the process has not ended yet."""
         return self._process.returncode is None
 
-    def give(self, database: Path, file: Path, claim: Claim) -> None:
+    def give(self, database: Path, file: Path, claim: Claim, max_result_bytes: int) -> None:
         """Hand it its job."""
         job = Job(
             database=str(database),
@@ -77,6 +77,7 @@ class RunnerProcess:
             workflow_id=claim.workflow_id,
             epoch=claim.epoch,
             nonce=self._nonce,
+            max_result_bytes=max_result_bytes,
         )
         self._say(job.to_line())
 
@@ -105,10 +106,6 @@ class RunnerProcess:
             ("stdout", cast("asyncio.StreamReader", out)),
             ("stderr", cast("asyncio.StreamReader", err)),
         ]
-
-    def cancel(self) -> None:
-        """Ask it to end the run as cancelled."""
-        self._say(CANCEL)
 
     def stop(self) -> None:
         """Ask it to leave the run for a later process."""

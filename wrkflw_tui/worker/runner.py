@@ -1,7 +1,8 @@
 """The runner: imports one automation file, walks one run over its record, and ends.
 
-Its standard input is its line to the worker: first the job, then `cancel` or `stop`. When that line
-breaks the worker is gone, and the runner ends at once with all that it started.
+Its standard input is its line to the worker: first the job, then perhaps `stop`. When that line
+breaks the worker is gone, and the runner ends at once with all that it started. A cancel it finds
+on the record, as every walk does.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ from typing import TYPE_CHECKING, BinaryIO
 from pydantic import ValidationError
 
 from wrkflw_tui.engine.errors import (
+    DefinitionChanged,
     InvalidInput,
     RunAlreadyClaimed,
     WorkflowCancelled,
     WorkflowFailed,
     describe_error,
 )
-from wrkflw_tui.engine.run import ExecutionEngine
+from wrkflw_tui.engine.execution import ExecutionEngine, Rested
 from wrkflw_tui.engine.values import LeftBehind, Value
-from wrkflw_tui.store.claims import Claim, define, read_input
-from wrkflw_tui.store.runs import WorkflowStorage
+from wrkflw_tui.store.claims import Claim
+from wrkflw_tui.store.storage import WorkflowStorage
 from wrkflw_tui.worker.capture import install
-from wrkflw_tui.worker.job import CANCEL, STOP, Job
+from wrkflw_tui.worker.job import STOP, Job
 from wrkflw_tui.worker.line import end_group, take_line
 from wrkflw_tui.worker.loading import AutomationError, load_workflows
 
@@ -66,15 +68,12 @@ class Runner:
         self._job = job
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._is_cancelled = False
         self._is_stopped = False
 
     def listen(self, line: BinaryIO) -> None:
         """Do what the worker says, until its line breaks. Runs on a thread of its own."""
         for word in line:
-            if word == CANCEL:
-                self._is_cancelled = True
-            elif word != STOP:
+            if word != STOP:
                 continue
             self._is_stopped = True
             if self._loop is not None:
@@ -100,41 +99,43 @@ class Runner:
         self._task = asyncio.current_task()
         with suppress(NotImplementedError):
             self._loop.add_signal_handler(signal.SIGTERM, self._end_walk)
-        storage = WorkflowStorage(self._job.database)
         job = self._job
+        storage = WorkflowStorage(job.database, max_result_bytes=job.max_result_bytes)
         claim = Claim(job.key, job.run_id, job.workflow_id, job.epoch)
         with suppress(
-            asyncio.CancelledError, LeftBehind, RunAlreadyClaimed, WorkflowCancelled, WorkflowFailed
+            asyncio.CancelledError,
+            LeftBehind,
+            Rested,
+            RunAlreadyClaimed,
+            WorkflowCancelled,
+            WorkflowFailed,
         ):
-            journal = await storage.reopen(claim)
             if workflow is None or problem is not None:
-                await _fail(journal, problem or AutomationError("no workflow"))
+                await _fail(storage.closing(claim), problem or AutomationError("no workflow"))
                 return
             if self._is_stopped:
                 self._end_walk()
-            await self._walk(storage, journal, workflow)
-
-    async def _walk(
-        self, storage: WorkflowStorage, journal: Journal, workflow: Workflow[object, object]
-    ) -> None:
-        key = self._job.key
-        text = await storage.database.read(lambda c: read_input(c, key))
-        await storage.database.write(
-            lambda c: define(c, key, workflow.graph, workflow.definition_hash, workflow.leaf_count)
-        )
-        try:
-            live = workflow.input_schema.load(text)
-        except ValidationError as error:
-            problem = InvalidInput(f"the input of {workflow.id!r} does not fit: {error}")
-            await _fail(journal, problem)
-            return
-        engine = ExecutionEngine(dies_with_steps=True)
-        value = Value(text, workflow.input_schema, live)
-        await engine.execute(workflow, journal, value, lambda: self._is_cancelled)
+            await _walk(storage, claim, workflow)
 
     def _end_walk(self) -> None:
         if self._task is not None:
             self._task.cancel()
+
+
+async def _walk(storage: WorkflowStorage, claim: Claim, workflow: Workflow[object, object]) -> None:
+    try:
+        journal, text = await storage.reopen(claim, workflow)
+    except DefinitionChanged as error:
+        await _fail(storage.closing(claim), error)
+        return
+    try:
+        live = workflow.input_schema.load(text)
+    except ValidationError as error:
+        problem = InvalidInput(f"the input of {workflow.id!r} does not fit: {error}")
+        await _fail(journal, problem)
+        return
+    value = Value(text, workflow.input_schema, live)
+    await ExecutionEngine(storage.clock, dies_with_steps=True).execute(workflow, journal, value)
 
 
 async def _fail(journal: Journal, error: Exception) -> None:

@@ -53,6 +53,7 @@ class Worker:
         self._failed_starts: dict[str, int] = {}
         self._warm: RunnerProcess | None = None
         self._next_due: int | None = None
+        self._next_wake: int | None = None
         self._looked = asyncio.Event()
         self._stopped = asyncio.Event()
         self._when_idle = False
@@ -138,8 +139,12 @@ class Worker:
                     await self._start_queued(group)
                     await self._pass_on_cancels(group)
                     self._next_due = await self._database.read(schedules.next_due)
+                    self._next_wake = await self._database.read(claims.next_wake)
                 if self._next_due is not None and self._next_due <= time.time():
                     await self._fire()
+                if self._next_wake is not None and self._next_wake <= micros_now():
+                    await self._database.write(lambda c: claims.wake_due(c, micros_now()))
+                    self._changes.forget()
             except StorageError as error:
                 self._tell(str(error))
                 await self._wait(1.0)
@@ -165,7 +170,8 @@ class Worker:
             runner, self._warm = self._warm, None
             if runner is None or not runner.is_alive:
                 runner = await RunnerProcess.start(self._config.folder)
-            runner.give(self._config.database, self._config.folder / entry.file, claim)
+            file = self._config.folder / entry.file
+            runner.give(self._config.database, file, claim, self._config.max_result_bytes)
             task = group.create_task(self._watch_run(runner, claim))
             self._running[claim.run_id] = (runner, task)
 
@@ -222,8 +228,7 @@ class Worker:
             if held is None or run_id in self._cancelling:
                 continue
             self._cancelling.add(run_id)
-            held[0].cancel()
-            group.create_task(held[0].end())
+            group.create_task(held[0].end())  # it has heard of it itself: here it is made certain
 
     async def _fire(self) -> None:
         now = int(time.time())

@@ -78,6 +78,7 @@ class RunScreen(AppScreen):
     def on_mount(self) -> None:
         """Begin to follow."""
         self._ticker = self.set_interval(0.25, self._tick, pause=True)
+        self.set_interval(5, self._tick_slowly)
         self.query_one("#timeline").border_title = "Timeline"
         self.query_one(Rows).focus()
 
@@ -141,6 +142,11 @@ class RunScreen(AppScreen):
 
     def _tick(self) -> None:
         self._show_lines(self.record.lines())
+
+    def _tick_slowly(self) -> None:
+        """Keep the times of a run true that sleeps or asks: nothing changes on record."""
+        if self._is_live:
+            self._tick()
 
     def _follow(self, lines: list[TreeLine]) -> None:
         run = self.record.run
@@ -333,4 +339,6 @@ def _row(line: TreeLine, now: datetime) -> Row:
             pieces.append((f" ×{line.result.attempt}", "wait"))
         if words := progress_words(line.result):
             pieces.append((f"  {words}", "accent"))
+    if line.note:
+        pieces.append((f"  {text.one_line(line.note)}", "muted"))
     return Row(line.path, (tuple(pieces), cell(took, "muted")))

@@ -1,0 +1,115 @@
+"""Putting a fork on record: a new run over a copy of another's results."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+from wrkflw_tui.engine.differences import check_definition
+from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunNotFound, UnknownPath
+from wrkflw_tui.engine.forking import place_of
+from wrkflw_tui.store.file import next_run_revision
+from wrkflw_tui.store.record import load_entries
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from wrkflw_tui.engine.journal import Entry
+    from wrkflw_tui.engine.workflow import Workflow
+    from wrkflw_tui.store.claims import Trigger
+
+_COPIED = (
+    "path, step_id, kind, attempt, status, input, output, error, progress, started_at,"
+    " finished_at, ended, question, state"
+)
+LISTED = 12
+"""How many paths an error names."""
+
+
+def fork(
+    connection: sqlite3.Connection,
+    run_id: str,
+    at: str,
+    workflow: Workflow[object, object],
+    new_id: str,
+    input: str | None,
+    trigger: Trigger,
+    now: int,
+) -> None:
+    """Put the run `new_id` on record, queued; the old one stays as it is.
+
+    Raises `RunNotFound`, `RunAlreadyClaimed`, `UnknownPath` and `DefinitionChanged`.
+    """
+    row = connection.execute(
+        "SELECT id, status, graph FROM wrkflw_workflow_runs WHERE run_id = ? AND workflow_id = ?",
+        (run_id, workflow.id),
+    ).fetchone()
+    if row is None:
+        raise RunNotFound(f"no run {run_id} of {workflow.id!r} is on record")
+    if row["status"] == "running":
+        raise RunAlreadyClaimed(f"run {run_id} is being walked: fork it once it rests or has ended")
+    old = cast("int", row["id"])
+    entries = load_entries(connection, old)
+    if at not in entries:
+        shown = ", ".join(list(entries)[:LISTED]) + (", …" if len(entries) > LISTED else "")
+        raise UnknownPath(f"run {run_id} never came to {at!r}; it came to: {shown or 'nothing'}")
+    taken = _taken_over(workflow, entries, at)
+    check_definition(new_id, row["graph"], workflow.graph, {entry.path: entry for entry in taken})
+    revision = next_run_revision(connection)
+    key = connection.execute(
+        "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, graph,"
+        " definition_hash, steps_total, forked_from_run, forked_from_path, forked_input,"
+        " created_at, updated_at, revision)"
+        " SELECT ?, workflow_id, 'queued', ?, input, ?, ?, ?, run_id, ?, ?, ?, ?, ?"
+        " FROM wrkflw_workflow_runs WHERE id = ? RETURNING id",
+        (
+            new_id,
+            trigger,
+            workflow.graph,
+            workflow.definition_hash,
+            workflow.leaf_count,
+            at,
+            input,
+            now,
+            now,
+            revision,
+            old,
+        ),
+    ).fetchone()[0]
+    connection.executemany(
+        f"INSERT INTO wrkflw_step_results (run, n, revision, {_COPIED})"
+        f" SELECT ?, n, ?, {_COPIED} FROM wrkflw_step_results WHERE run = ? AND n = ?",
+        [(key, revision, old, entry.order) for entry in taken],
+    )
+    _copy_state(connection, key)
+
+
+def _taken_over(
+    workflow: Workflow[object, object], entries: dict[str, Entry], at: str
+) -> list[Entry]:
+    taken: list[Entry] = []
+    for path, entry in entries.items():
+        place = place_of(workflow.nodes, path, at)
+        # A failure before it was taken for a value, or handled; one beside it may be tried again.
+        is_settled = entry.status in ("success", "bailed") or (
+            entry.status == "failed" and place == "before"
+        )
+        if place is not None and is_settled:
+            taken.append(entry)
+    return taken
+
+
+def _copy_state(connection: sqlite3.Connection, key: int) -> None:
+    """Build the state that the results taken over have made, in the order of their ends."""
+    states: dict[str, dict[str, object]] = {}
+    rows = connection.execute(
+        "SELECT state FROM wrkflw_step_results WHERE run = ? AND state IS NOT NULL ORDER BY ended",
+        (key,),
+    )
+    for row in rows:
+        scope, fields = json.loads(row["state"])
+        states.setdefault(scope, {}).update(fields)
+    connection.execute(
+        "UPDATE wrkflw_workflow_runs SET state = ? WHERE id = ?",
+        (json.dumps(states, ensure_ascii=False) if states else None, key),
+    )
