@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.errors import StorageError
@@ -17,8 +17,9 @@ except ImportError:  # no advisory locks here: SQLite's own waiting must do
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
+MIGRATIONS = Path(__file__).with_name("migrations")
+"""The scripts that bring a file from one format to the next, in the order of their names."""
 BUSY_TIMEOUT = 10.0
 """Seconds that a connection waits for another's lock."""
 
@@ -77,7 +78,7 @@ def closing_connection(path: Path) -> Generator[sqlite3.Connection]:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    scripts = _migrations()
+    scripts = sorted(MIGRATIONS.glob("*.sql"))
     version = cast("int", connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(scripts):
         raise StorageError(
@@ -88,16 +89,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("PRAGMA journal_mode = WAL")
     for number, script in enumerate(scripts[version:], start=version + 1):
+        statements = f"{script.read_text('utf-8')}\nPRAGMA user_version = {number}"
         # executescript would commit by itself: the script's own BEGIN and COMMIT hold it together.
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
-        )
-
-
-def _migrations() -> list[str]:
-    folder = importlib.resources.files("wrkflw_tui.store") / "migrations"
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return [(folder / name).read_text("utf-8") for name in names]
+        connection.executescript(f"BEGIN IMMEDIATE;\n{statements};\nCOMMIT;")
 
 
 class Turn:

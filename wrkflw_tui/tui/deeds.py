@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, cast
 from textual.app import SuspendNotSupported
 
 from wrkflw_tui.engine.errors import RunEnded
-from wrkflw_tui.store import catalog, claims
-from wrkflw_tui.store import runs as runs_on_record
 from wrkflw_tui.tui import text
 
 if TYPE_CHECKING:
@@ -63,6 +61,7 @@ async def run_again(app: WrkflwApp, workflow_id: str) -> None:
 
 async def start(app: WrkflwApp, workflow_id: str, given: str) -> None:
     """Put a run on record and show it."""
+    from wrkflw_tui.store import catalog, claims  # here and below: not needed for the first frame
 
     def work(connection: sqlite3.Connection) -> str:
         catalog.keep_input(connection, workflow_id, given)
@@ -75,13 +74,16 @@ async def start(app: WrkflwApp, workflow_id: str, given: str) -> None:
 
 async def repeat(app: WrkflwApp, run: RunSummary) -> None:
     """Start another run with the input of one on record."""
-    snapshot = await app.read(lambda c: runs_on_record.read_snapshot(c, run.run_id))
+    from wrkflw_tui.store.runs import read_snapshot
+
+    snapshot = await app.read(lambda c: read_snapshot(c, run.run_id))
     if snapshot is not None:
         await start(app, run.workflow_id, snapshot.input_json or "null")
 
 
 async def cancel(app: WrkflwApp, runs: Sequence[RunSummary]) -> None:
     """Ask, then cancel runs."""
+    from wrkflw_tui.store import claims
     from wrkflw_tui.tui.screens.confirm import Confirm
 
     if not runs:
