@@ -21,7 +21,7 @@ NEEDLESS = (
     *("wrkflw_tui.store.runs", "wrkflw_tui.store.database", "wrkflw_tui.store.claims"),
     *("wrkflw_tui.store.leases", "wrkflw_tui.tui.commands", "wrkflw_tui.tui.widgets.filter_bar"),
     *("wrkflw_tui.tui.screens.run", "wrkflw_tui.tui.screens.runs", "wrkflw_tui.tui.screens.help"),
-    *("wrkflw_tui.tui.screens.schedules", "wrkflw_tui.tui.screens.run_form"),
+    *("wrkflw_tui.tui.screens.schedules", "wrkflw_tui.tui.screens.input_form"),
     *("textual.widgets._text_area", "textual.widgets._log", "textual.widgets._data_table"),
 )
 """What the first frame can do without: each takes 1 to 100 ms to load."""
