@@ -49,6 +49,10 @@ class Listener:
             if timer is not None:
                 timer.cancel()
 
+    def journals(self) -> list[SqliteJournal]:
+        """Return the journals of this event loop that listen."""
+        return list(self._journals.get(asyncio.get_running_loop(), ()))
+
     async def look_now(self) -> None:
         """Look at once: this process itself has told a run something."""
         loop = asyncio.get_running_loop()
