@@ -38,7 +38,9 @@ MAX_RESULT_BYTES = 64 * 1024 * 1024
 class WorkflowStorage:
     """The record of all runs in one SQLite file.
 
-    With `:memory:` as its path it is in no file, and gone once it is closed. `clock` is what its runs go by. A result whose JSON takes more than `max_result_bytes` fails
+    With `:memory:` as its path it is in no file, and gone once it is closed.
+
+    `clock` is what its runs go by. A result whose JSON takes more than `max_result_bytes` fails
     the step that returned it.
     """
 
