@@ -316,7 +316,7 @@ async def test_what_a_replacement_takes_and_gives_is_validated() -> None:
         with pytest.raises(WorkflowFailed, match="fetch-user failed with ValidationError"):
             await tester.run(7)
     with pytest.raises(DefinitionError, match="replacement of 'fetch-user'"):
-        WorkflowTester(campaign, replace={"fetch-user": lambda: User(name="x")})
+        WorkflowTester(campaign, replace={"fetch-user": lambda: User(name="x")})  # pyright: ignore[reportArgumentType] - it takes nothing
 
 
 async def test_a_replacement_may_be_a_step_and_take_a_context() -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from wrkflw_tui.engine.context import Suspend
+from wrkflw_tui.engine.context import StepContext, Suspend
 from wrkflw_tui.engine.nodes import Body, StepNode
 from wrkflw_tui.engine.step import Step, is_coroutine_function, takes_context
 from wrkflw_tui.testing.rewriting import Rewriter, by_path, path_of, paths_of, step_for
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
-    from wrkflw_tui.engine.context import StepContext
     from wrkflw_tui.engine.retry import RetryPolicy
     from wrkflw_tui.engine.workflow import Workflow
+
+Replacement: TypeAlias = Callable[[Any], object] | Callable[[Any, StepContext], object]
+"""What is called instead of a step: takes what the step takes, and a context if it wants one."""
 
 
 class Script:
@@ -26,7 +29,7 @@ class Script:
     def __init__(
         self,
         workflow: Workflow[object, object],
-        replacements: Mapping[str, Callable[..., object]],
+        replacements: Mapping[str, Replacement],
         failures: Mapping[str, Sequence[Exception]],
         on_question: Callable[[StepContext, Suspend], None],
     ) -> None:
@@ -65,7 +68,7 @@ class Script:
             return None
         twin = step_for(body)
         twin.retry = _without_jitter(twin.retry)
-        function = twin.function if given is None else given
+        function: Callable[..., object] = twin.function if given is None else given
         if isinstance(function, Step):
             function = function.function
         wants_context = takes_context(function, f"the replacement of {path!r}")

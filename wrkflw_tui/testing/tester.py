@@ -12,10 +12,10 @@ from wrkflw_tui.store.storage import WorkflowStorage
 from wrkflw_tui.testing.answering import Desk
 from wrkflw_tui.testing.clock import Clock
 from wrkflw_tui.testing.rewriting import events_of
-from wrkflw_tui.testing.script import Script
+from wrkflw_tui.testing.script import Replacement, Script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from wrkflw_tui.engine.context import StepContext, Suspend
     from wrkflw_tui.engine.execution import Rested
@@ -48,7 +48,7 @@ class WorkflowTester(Generic[In, Out]):
         workflow: Workflow[In, Out],
         *,
         clock: Clock | None = None,
-        replace: Mapping[str, Callable[..., object]] | None = None,
+        replace: Mapping[str, Replacement] | None = None,
         fail: Mapping[str, Sequence[Exception]] | None = None,
         answers: Mapping[str, object] | None = None,
         events: Mapping[str, object] | None = None,
