@@ -336,6 +336,28 @@ async def test_a_step_that_waits_for_the_test_does_not_hold_the_clock() -> None:
     await storage.close()
 
 
+async def test_a_step_at_work_on_a_thread_is_waited_for(
+    clock: Clock, memory: WorkflowStorage
+) -> None:
+    may_end = threading.Event()
+
+    @step(timeout=HOUR)
+    def works(value: int) -> int:
+        asyncio.run_coroutine_threadsafe(soon(), loop)
+        may_end.wait()
+        return value
+
+    async def soon() -> None:
+        loop.call_later(0.1, may_end.set)
+
+    loop = asyncio.get_running_loop()
+    flow = create_workflow(id="flow", input_schema=int, output_schema=int).then(works).commit()
+    running = asyncio.create_task(flow.create_run(storage=memory).start(1))
+    await clock.advance(2 * HOUR)
+    assert running.done()
+    assert await running == 1
+
+
 async def test_until_skips_what_nobody_works_at(clock: Clock, memory: WorkflowStorage) -> None:
     run = sleeper(HOUR, timedelta(days=365)).create_run(storage=memory)
     assert await clock.until(run.start(0)) == 3
