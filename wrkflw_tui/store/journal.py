@@ -217,6 +217,10 @@ class SqliteJournal:
         waiting = sorted((row.entry for row in self._open.values()), key=lambda e: e.order)
         return [Question.from_json(e.path, e.question) for e in waiting if e.question is not None]
 
+    def at_work(self) -> list[Entry]:
+        """Return the attempts that are under way."""
+        return [row.entry for row in self._active.values()]
+
     def listen(self, on_message: Callable[[], None], on_cancel: Callable[[], None]) -> None:
         """Call back when the run was told something, from this process or another one."""
         self._on_message, self._on_cancel = on_message, on_cancel

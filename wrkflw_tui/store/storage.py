@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.clock import Clock, SystemClock, micros_now
+from wrkflw_tui.engine.clock import Clock, SystemClock, TurnedClock, micros_now
 from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError
 from wrkflw_tui.engine.models import to_micros
 from wrkflw_tui.store import claims, forks, leases, messages, snapshots, taking
 from wrkflw_tui.store.database import Database
+from wrkflw_tui.store.file import place_of
 from wrkflw_tui.store.following import follow
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.journal import Opening, SqliteJournal
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncIterator
     from datetime import datetime
+    from pathlib import Path
 
     from wrkflw_tui.engine.events import Event
     from wrkflw_tui.engine.models import RunStatus, RunSummary, WorkflowSnapshot
@@ -39,6 +40,8 @@ LEASE_LOOK = 1.0
 class WorkflowStorage:
     """The record of all runs in one SQLite file.
 
+    With `:memory:` as its path it is in no file, and gone once it is closed.
+
     `clock` is what its runs go by. A result whose JSON takes more than `max_result_bytes` fails
     the step that returned it.
     """
@@ -50,7 +53,7 @@ class WorkflowStorage:
         clock: Clock | None = None,
         max_result_bytes: int = MAX_RESULT_BYTES,
     ) -> None:
-        self.database = Database(Path(path))
+        self.database = Database(place_of(path))
         self.clock: Clock = clock or SystemClock()
         self.max_result_bytes = max_result_bytes
         self._listener = Listener(self.database)
@@ -58,6 +61,22 @@ class WorkflowStorage:
         turned = None if clock is None else clock.now
         self.now = micros_now if turned is None else lambda: to_micros(turned())
         """Returns the clock's present instant in microseconds since the epoch."""
+        if isinstance(self.clock, TurnedClock):
+            self.clock.watch(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the record is being read or written."""
+        return self.database.is_busy
+
+    def steps_at_work(self) -> list[tuple[str, str, int]]:
+        """Return run, path and attempt of the steps that this event loop has called."""
+        return [
+            (journal.run_id, entry.path, entry.attempt)
+            for journal in self._listener.journals()
+            for entry in journal.at_work()
+            if entry.kind == "step"
+        ]
 
     def begin(self, run_id: str, workflow: Workflow[object, object], input: str) -> SqliteJournal:
         """Return the journal of a new run; its first commit puts the run on record.
@@ -226,7 +245,7 @@ class WorkflowStorage:
         """Return a run once nobody walks it any more."""
 
         def is_settled(connection: sqlite3.Connection) -> bool:
-            return taking.is_settled(connection, run_id, micros_now())
+            return taking.is_settled(connection, run_id)
 
         with self._listener.watch() as watch:
             while not await self.database.read(is_settled):
