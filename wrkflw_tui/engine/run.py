@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generic, cast
 
 from wrkflw_tui.engine import defaults
 from wrkflw_tui.engine.errors import (
+    InvalidAnswer,
     InvalidInput,
     RunAlreadyClaimed,
     RunAlreadyStarted,
@@ -21,7 +22,7 @@ from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.models import ErrorInfo, from_micros
 from wrkflw_tui.engine.nodes import MapNode, StepNode, WorkflowNode, node_at
 from wrkflw_tui.engine.runnable import In, Out
-from wrkflw_tui.engine.schema import plain_json
+from wrkflw_tui.engine.schema import UnstorableValue, plain_json
 from wrkflw_tui.engine.values import Value
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class BaseRun(Generic[Out]):
         Where another process walks it, it goes on there and this one waits. Raises `RunNotFound`,
         `RunEnded`, `NotSuspended`, `AmbiguousAnswer`, `InvalidAnswer`, and what `start` does.
         """
-        await self._storage.answer(self._id, path, key, plain_json(answer))
+        await self._storage.answer(self._id, path, key, _told("the answer", answer))
         try:
             return await self._walk_on()
         except RunAlreadyClaimed:
@@ -76,7 +77,8 @@ class BaseRun(Generic[Out]):
         `RunNotFound`, `RunEnded`, `NotSuspended` where no `wait_for` has that name, and
         `InvalidAnswer` where the payload does not fit.
         """
-        await self._storage.send_event(self._id, event, plain_json(payload))
+        text = _told(f"the payload of event {event!r}", payload)
+        await self._storage.send_event(self._id, event, text)
 
     async def cancel(self) -> None:
         """Cancel the run, in whichever process it is walked. Raises `RunNotFound`, `RunEnded`."""
@@ -210,6 +212,13 @@ def input_value(what: str, schema: Schema[object], data: object) -> Value:
     except Exception as error:  # Pydantic's, or whatever an author's validator raises
         raise InvalidInput(f"the input of {what!r} does not fit: {error}") from error
     return Value(text, schema, live)
+
+
+def _told(what: str, value: object) -> str:
+    try:
+        return plain_json(value)
+    except UnstorableValue as error:
+        raise InvalidAnswer(f"{what} does not fit: {error}") from error
 
 
 def _configured_storage() -> RunStorage:

@@ -31,9 +31,11 @@ class TooLarge(UnstorableValue):
 def plain_json(value: object) -> str:
     """Write a value of no declared type as JSON. Raises `UnstorableValue`."""
     try:
-        return json.dumps(to_jsonable_python(value), ensure_ascii=False)
+        text = json.dumps(to_jsonable_python(value), ensure_ascii=False)
+        text.encode()  # a lone surrogate cannot be kept
     except (PydanticSerializationError, ValueError) as error:
         raise UnstorableValue(f"{_short(value)} cannot be written as JSON: {error}") from error
+    return text
 
 
 class Schema(Generic[T]):
