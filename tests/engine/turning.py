@@ -27,7 +27,7 @@ class TurnedClock:
 
     def __init__(self, instant: datetime | None = None) -> None:
         self._instant = instant or datetime.now(UTC)
-        self._sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
+        self.sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
         return self._instant
@@ -37,21 +37,21 @@ class TurnedClock:
             await asyncio.sleep(0)
             return
         sleeper = (self._instant + duration, asyncio.get_running_loop().create_future())
-        self._sleepers.append(sleeper)
+        self.sleepers.append(sleeper)
         try:
             await sleeper[1]
         finally:
-            self._sleepers.remove(sleeper)
+            self.sleepers.remove(sleeper)
 
     def turn(self, by: timedelta) -> None:
         self._instant += by
-        for due, woken in self._sleepers:
+        for due, woken in self.sleepers:
             if due <= self._instant and not woken.done():
                 woken.set_result(None)
 
     async def until_asleep(self, sleepers: int = 1) -> None:
         """Wait until so many sleep by this clock."""
-        await until(lambda: len(self._sleepers) >= sleepers, f"{sleepers} sleep")
+        await until(lambda: len(self.sleepers) >= sleepers, f"{sleepers} sleep")
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

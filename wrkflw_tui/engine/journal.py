@@ -150,7 +150,10 @@ class Journal(Protocol):
         ...
 
     def take_event(self, entry: Entry, name: str) -> str | None:
-        """Take the earliest event of that name that nobody has, and return its payload."""
+        """Take an event of that name, and return its payload.
+
+        The earliest is for the wait that was opened first, wherever the walk comes to it.
+        """
         ...
 
     def open_questions(self) -> list[Question]:

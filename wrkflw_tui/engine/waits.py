@@ -80,7 +80,13 @@ class Waits:
 
         Raises `Parked` and `Withdrawn`.
         """
-        return await self._wait(entry.order, due, frame, ready)
+        try:
+            return await self._wait(entry.order, due, frame, ready)
+        except Withdrawn:
+            self._journal.end(entry, "interrupted")
+            self.hear()  # an event may be another wait's now
+            await self._journal.commit()  # nobody is to answer what is not asked any more
+            raise
 
     async def _wait(
         self, order: int, due: int | None, frame: Frame, ready: Callable[[], T | None] | None

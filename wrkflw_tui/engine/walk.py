@@ -96,10 +96,15 @@ class Walk:
         except Bailed as bailed:
             output = bailed.value
         except StepFailed:
-            self.journal.abandon(frame.prefix)
+            self._abandon(frame.prefix)
             raise
-        self.journal.abandon(frame.prefix)
+        self._abandon(frame.prefix)
         return output
+
+    def _abandon(self, prefix: str) -> None:
+        """End what still waits in a workflow that is over; an event may be another wait's now."""
+        self.journal.abandon(prefix)
+        self.waits.hear()
 
     async def visit(self, node: Node, frame: Frame, value: Value, suffix: str = "") -> Value:
         """Walk one node with the value in hand and return what it gives. Raises `StepFailed`.

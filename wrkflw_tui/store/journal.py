@@ -65,6 +65,7 @@ class SqliteJournal:
             if entry.status in ("waiting", "suspended")
         }
         self._taken: list[tuple[int, int]] = []
+        self._served: set[int] = set()
         self._refused: list[tuple[str, str, str]] = []
         self._progress: dict[int, Progress] = {}
         self._progress_lock = threading.Lock()
@@ -203,13 +204,32 @@ class SqliteJournal:
         self._refused.append((path, key, reason))
 
     def take_event(self, entry: Entry, name: str) -> str | None:
-        """Take the earliest event of that name that nobody has, and return its payload."""
-        for index, (id, event, payload) in enumerate(self.record.events):
-            if event == name:
-                del self.record.events[index]
-                self._taken.append((entry.order, id))
-                return payload
-        return None
+        """Take an event of that name, and return its payload.
+
+        The earliest is for the wait that was opened first, wherever the walk comes to it.
+        """
+        if not self.record.events:
+            return None
+        before = self._waits_before(entry, name)
+        events = [event for event in self.record.events if event[1] == name]
+        if len(events) <= before:
+            return None
+        id, _, payload = events[before]
+        self.record.events.remove(events[before])
+        self._taken.append((entry.order, id))
+        self._served.add(entry.order)
+        return payload
+
+    def _waits_before(self, entry: Entry, name: str) -> int:
+        """Count the waits for an event that were opened before one, and have none yet."""
+        opened = (row.entry for row in self._open.values())
+        return sum(
+            other.order < entry.order
+            and other.order not in self._served
+            and other.kind == "wait"
+            and Question.from_json(other.path, cast("str", other.question)).key == name
+            for other in opened
+        )
 
     def open_questions(self) -> list[Question]:
         """Return what the run waits to be told, in the order of asking."""
