@@ -111,11 +111,7 @@ async def test_an_event_reaches_a_walk_whose_other_arm_is_busy(storage: Workflow
 
 
 async def test_one_event_serves_one_wait_the_earliest_opened(storage: WorkflowStorage) -> None:
-    flow = (
-        begin(output=tuple[int, int])
-        .parallel(paid(id="one"), paid(id="other"))
-        .commit()
-    )
+    flow = begin(output=tuple[int, int]).parallel(paid(id="one"), paid(id="other")).commit()
     run = flow.create_run(storage=storage)
     assert paths(await asks(run.start(1))) == ["one/paid", "other/paid"]
     await run.send_event("invoice-paid", {"amount": 1})
@@ -201,10 +197,7 @@ async def test_two_events_of_one_name_are_taken_in_the_order_of_sending(
     storage: WorkflowStorage,
 ) -> None:
     flow = (
-        begin(output=int)
-        .wait_for("go", int, id="first")
-        .wait_for("go", int, id="second")
-        .commit()
+        begin(output=int).wait_for("go", int, id="first").wait_for("go", int, id="second").commit()
     )
     run = flow.create_run(storage=storage)
     await asks(run.start(1))

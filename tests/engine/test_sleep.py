@@ -186,8 +186,8 @@ async def test_sleeping_until_an_instant(turned: WorkflowStorage, clock: TurnedC
 
 async def test_an_instant_without_a_zone_is_refused(turned: WorkflowStorage) -> None:
     with pytest.raises(DefinitionError, match="time zone"):
-        begin().sleep_until(datetime(2030, 1, 1))  # noqa: DTZ001
-    naive = begin().sleep_until(lambda n: datetime(2030, 1, 1)).commit()  # noqa: DTZ001
+        begin().sleep_until(datetime(2030, 1, 1))
+    naive = begin().sleep_until(lambda n: datetime(2030, 1, 1)).commit()
     with pytest.raises(WorkflowFailed, match="time zone"):
         await naive.create_run(storage=turned).start(1)
     assert datetime(2030, 1, 1, tzinfo=UTC).tzinfo is UTC
@@ -284,9 +284,7 @@ async def test_an_ended_run_is_not_recovered(turned: WorkflowStorage) -> None:
         await run.recover()
 
 
-async def test_a_cancel_ends_the_sleep_at_once(
-    turned: WorkflowStorage, clock: TurnedClock
-) -> None:
+async def test_a_cancel_ends_the_sleep_at_once(turned: WorkflowStorage, clock: TurnedClock) -> None:
     around = Around()
     run = around.flow().create_run(storage=turned)
     task = asyncio.create_task(run.start(1))

@@ -192,7 +192,9 @@ async def test_an_empty_answer_takes_the_defaults(storage: WorkflowStorage) -> N
 
 
 @pytest.mark.parametrize(
-    ("schema", "answer"), [(bool, False), (int, 0), (str, ""), (None, None), (list[int], [])], ids=str
+    ("schema", "answer"),
+    [(bool, False), (int, 0), (str, ""), (None, None), (list[int], [])],
+    ids=str,
 )
 async def test_what_is_falsy_is_an_answer(
     storage: WorkflowStorage, schema: Any, answer: object

@@ -107,8 +107,11 @@ def _copy_state(connection: sqlite3.Connection, key: int) -> None:
         (key,),
     )
     for row in rows:
-        scope, fields = json.loads(row["state"])
-        states.setdefault(scope, {}).update(fields)
+        scope, fields, *gone = json.loads(row["state"])
+        state = states.setdefault(scope, {})
+        state.update(fields)
+        for name in gone[0] if gone else ():
+            state.pop(name, None)
     connection.execute(
         "UPDATE wrkflw_workflow_runs SET state = ? WHERE id = ?",
         (json.dumps(states, ensure_ascii=False) if states else None, key),
