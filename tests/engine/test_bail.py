@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import date  # noqa: TC003 - Pydantic reads it
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -217,11 +217,11 @@ async def test_a_steps_own_except_and_a_thread_let_the_bail_through(
     assert await run.start(1) == 7
 
 
-@pytest.mark.parametrize("timeout", [None, MINUTE], ids=["no timeout", "timeout"])
+@pytest.mark.parametrize("limit", [None, MINUTE], ids=["no timeout", "timeout"])
 async def test_a_bail_inside_a_task_group_of_the_steps_own(
-    storage: WorkflowStorage, timeout: Any
+    storage: WorkflowStorage, limit: Any
 ) -> None:
-    @step(timeout=timeout)
+    @step(timeout=limit)
     async def grouped(value: int, context: StepContext) -> int:
         async def leave() -> None:
             await asyncio.sleep(0)

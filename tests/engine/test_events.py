@@ -7,7 +7,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from engine.turning import HOUR, MINUTE, TurnedClock, asks, begin, paths, until, until_status
+from engine.turning import (
+    HOUR,
+    MINUTE,
+    TurnedClock,
+    asks,
+    begin,
+    paths,
+    until,
+    until_asked,
+    until_status,
+)
 from pydantic import BaseModel
 
 from wrkflw_tui import (
@@ -182,11 +192,9 @@ async def test_an_event_goes_to_the_next_wait_where_the_first_is_given_up(
     run = flow.create_run(storage=storage)
     task = asyncio.create_task(run.start(1))
     await until(lambda: called, "the second arm is about to wait")
-    while len((await run.snapshot()).questions) < 2:
-        await asyncio.sleep(0.005)
+    await until_asked(run, 2)
     fails_now.set()
-    while len((await run.snapshot()).questions) > 1:
-        await asyncio.sleep(0.005)
+    await until_asked(run, 1)
     await run.send_event("go", 5)
     await until(lambda: called == [1, 5], "the second arm was served")
     goes_on.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import date  # noqa: TC003 - Pydantic reads it
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -311,8 +311,10 @@ async def test_maps_conditions_and_sleeps_see_and_set_the_state(storage: Workflo
         context.set_state(Totals(sent=value))
         return value
 
-    def is_set(value: int, context: StepContext) -> bool:
+    def reads(value: int, context: StepContext) -> bool:
         return context.get_state(Totals).sent == value
+
+    is_set: Any = reads
 
     def not_long(value: int, context: StepContext) -> Any:
         return context.get_state(Totals).failed * HOUR

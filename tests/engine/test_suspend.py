@@ -7,7 +7,17 @@ import threading
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
-from engine.turning import HOUR, MINUTE, TurnedClock, asks, begin, paths, until, until_status
+from engine.turning import (
+    HOUR,
+    MINUTE,
+    TurnedClock,
+    asks,
+    begin,
+    paths,
+    until,
+    until_asked,
+    until_status,
+)
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter
 
 from wrkflw_tui import (
@@ -297,7 +307,7 @@ async def test_an_answer_that_nobody_waits_for_is_refused_with_what_is_open(
     before = await run.snapshot()
     with pytest.raises(NotSuspended, match="open are: ask"):
         await run.resume(1, path="work")
-    with pytest.raises(UnknownPath, match="nothing is on record at 'nowhere'.*open are: ask"):
+    with pytest.raises(UnknownPath, match=r"nothing is on record at 'nowhere'.*open are: ask"):
         await run.resume(1, path="nowhere")
     assert await run.snapshot() == before
     assert await run.resume(1, path="ask") == 2
@@ -609,8 +619,7 @@ async def test_an_answer_while_another_arm_is_at_work_loses_nothing_of_it(
     task = asyncio.create_task(run.start(1))
     await until(lambda: "busy" in calls and "ask" in calls, "both arms are at work")
     other = await flow.get_run("r", storage=storage)
-    while not (await run.snapshot()).questions:
-        await asyncio.sleep(0.005)
+    await until_asked(run)
     answered = asyncio.create_task(other.resume(10))
     await until(lambda: calls.count_of("ask") == 2, "the answer reached the running walk")
     assert (await run.snapshot()).status == "running"

@@ -57,7 +57,7 @@ class TurnedClock:
 async def until(condition: Callable[[], object], what: str) -> None:
     """Wait for a condition; fail where it never comes."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for may be in another process
             await asyncio.sleep(0.005)
     assert condition(), what
 
@@ -70,6 +70,16 @@ async def until_status(run: Any, *statuses: str) -> Any:
                 snapshot = await run.snapshot()
                 if snapshot.status in statuses:
                     return snapshot
+            await asyncio.sleep(0.005)
+
+
+async def until_asked(run: Any, questions: int = 1) -> None:
+    """Wait until so many questions of a run are open, no more and no less."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(RunNotFound):
+                if len((await run.snapshot()).questions) == questions:
+                    return
             await asyncio.sleep(0.005)
 
 
