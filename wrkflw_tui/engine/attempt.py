@@ -41,6 +41,7 @@ async def attempt(
 
     `cancelled` is set when the step should stop: its time is up, or the caller is cancelled.
     """
+    before = _cancels()
     try:
         if step.timeout is None:
             return await _call(step, arguments)
@@ -48,6 +49,15 @@ async def attempt(
     except asyncio.CancelledError:
         cancelled.set()
         raise
+    finally:
+        if _cancels() > before:
+            raise asyncio.CancelledError  # also where the step swallowed it: nothing comes after it
+
+
+def _cancels() -> int:
+    """Count how often this task was cancelled, and did not end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 async def _call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
