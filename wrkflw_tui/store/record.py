@@ -55,9 +55,7 @@ def load_record(connection: sqlite3.Connection, key: int) -> Record:
         (key,),
     )
     for message in messages:
-        if (
-            message["kind"] != "cancel"
-        ):  # one that came too late is over: the run's row has the rest
+        if message["kind"] != "cancel":  # the row tells of those that still hold
             hear(record, message)
     record.last_message = newest_message(connection)
     return record
