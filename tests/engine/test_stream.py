@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from engine.turning import HOUR, TurnedClock, asks, begin, until_status
+from engine.turning import HOUR, TurnedClock, asks, begin, until, until_status
 
 from wrkflw_tui import (
     RetryPolicy,
@@ -59,7 +60,7 @@ async def test_a_stream_tells_every_start_and_end_in_order(storage: WorkflowStor
     assert events[0].kind == "step"
     assert events[1].output == 2
     assert events[-1].result == 3
-    assert all(before.at <= after.at for before, after in zip(events, events[1:], strict=False))
+    assert all(before.at <= after.at for before, after in pairwise(events))
 
 
 async def test_a_stream_goes_on_after_the_last_event_that_was_seen(
@@ -91,16 +92,12 @@ async def test_a_stream_follows_a_run_that_another_storage_walks_live(file: Path
 
     async def watch() -> None:
         async for event in (await flow.get_run("r", storage=watching)).stream():
-            seen.append(event)
+            seen.append(event)  # noqa: PERF401 - it is looked at meanwhile
 
     watcher = asyncio.create_task(watch())
-    async with asyncio.timeout(20):
-        while not any(e.type == "step-progressed" and e.path == "work[1]" for e in seen):
-            await asyncio.sleep(0.005)
+    await until(lambda: ("step-progressed", "work[1]", None) in told(seen), "progress is seen")
     gates[1].set()
-    async with asyncio.timeout(20):
-        while ("step-ended", "work[1]", "success") not in told(seen):
-            await asyncio.sleep(0.005)
+    await until(lambda: ("step-ended", "work[1]", "success") in told(seen), "the end is seen")
     assert not watcher.done()
     gates[0].set()
     assert await task == [0, 1]

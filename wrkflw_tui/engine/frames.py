@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.errors import InvalidState, NoState
 from wrkflw_tui.engine.retry import NO_RETRY, RetryPolicy
+from wrkflw_tui.engine.schema import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -64,9 +65,13 @@ class Frame:
 class State:
     """The state of one workflow, shared with nested ones that declare the same schema."""
 
-    def __init__(self, schema: Schema[object], scope: str, fields: dict[str, object]) -> None:
+    def __init__(
+        self, schema: Schema[object], scope: str, fields: dict[str, object], limit: int
+    ) -> None:
         self.schema = schema
         self.scope = scope
+        self.limit = limit
+        """How many bytes of JSON it may take."""
         self.fields = fields
         """Plain JSON data; the journal writes this very dict."""
 
@@ -123,6 +128,7 @@ class StateView:
         assert self._state is not None
         try:
             text, _ = self._state.schema.store(self._state.schema.validate(value))
+            check_size(f"a state of {self._state.schema}", text, self._state.limit)
         except ValueError as error:
             raise InvalidState(
                 f"the state of workflow {workflow_id!r} cannot be set to that: {error}"
@@ -156,4 +162,5 @@ def _state_of(
     around = outer.state if outer is not None else None
     if around is not None and around.schema.source == schema.source:
         return around
-    return State(schema, prefix, journal.states.setdefault(prefix, {}))
+    fields = journal.states.setdefault(prefix, {})
+    return State(schema, prefix, fields, journal.max_result_bytes)

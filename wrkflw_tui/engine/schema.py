@@ -38,6 +38,15 @@ def plain_json(value: object) -> str:
     return text
 
 
+def check_size(what: str, text: str, limit: int) -> None:
+    """Raise `TooLarge` where a JSON text takes more bytes than are kept."""
+    if len(text) > limit // 4 and (size := len(text.encode())) > limit:
+        raise TooLarge(
+            f"{what} takes {size:,} bytes as JSON, and at most {limit:,} are kept: write it to a"
+            " file and return its path, or raise max_result_mb"
+        )
+
+
 class Schema(Generic[T]):
     """What Pydantic knows of one type, built once and when first needed."""
 

@@ -11,7 +11,7 @@ from wrkflw_tui.engine.context import Bail, StopFlag, Suspend, current_step
 from wrkflw_tui.engine.errors import StepCrashed, describe_error
 from wrkflw_tui.engine.frames import StateView
 from wrkflw_tui.engine.models import ErrorInfo, Question, to_micros
-from wrkflw_tui.engine.schema import plain_json
+from wrkflw_tui.engine.schema import check_size, plain_json
 from wrkflw_tui.engine.values import Bailed, LeftBehind, StepFailed, Value
 
 if TYPE_CHECKING:
@@ -154,11 +154,12 @@ class _StepWalk:
     async def _ask(self, entry: Entry, asked: Suspend, state: StateView) -> None:
         """Put a question on record, and wait for its answer."""
         try:
-            payload = json.loads(plain_json(asked.payload))
+            text = plain_json(asked.payload)
+            check_size("the payload of the question", text, self._walk.journal.max_result_bytes)
             schema = asked.schema.json_schema()
         except Exception as error:
             self._walk.fail(entry, error)
-        question = Question(entry.path, "answer", asked.key, asked.reason, payload, schema)
+        question = Question(entry.path, "answer", asked.key, asked.reason, json.loads(text), schema)
         entry.question = question.to_json()
         entry.state = state.keep()
         if asked.refused:

@@ -30,7 +30,7 @@ from wrkflw_tui.engine.nodes import (
     WaitNode,
     WorkflowNode,
 )
-from wrkflw_tui.engine.schema import TooLarge
+from wrkflw_tui.engine.schema import check_size
 from wrkflw_tui.engine.steps import walk_step
 from wrkflw_tui.engine.values import Bailed, FailureValue, LeftBehind, Parked, StepFailed, Value
 from wrkflw_tui.engine.waiting import walk_sleep, walk_wait
@@ -280,13 +280,7 @@ class Walk:
         if isinstance(value, Value):
             value = schema.validate(value.take())
         text, live = schema.store(value)
-        limit = self.journal.max_result_bytes
-        if len(text) > limit // 4 and len(text.encode()) > limit:
-            raise TooLarge(
-                f"a value of {schema} takes {len(text.encode()):,} bytes as JSON, and at most"
-                f" {limit:,} are kept: write it to a file and return its path, or raise"
-                " max_result_mb"
-            )
+        check_size(f"a value of {schema}", text, self.journal.max_result_bytes)
         return text, live
 
     def failure(self, path: str, error: BaseException) -> StepFailed:
