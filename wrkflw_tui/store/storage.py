@@ -223,7 +223,7 @@ class WorkflowStorage:
     async def settled(self, run_id: str) -> WorkflowSnapshot:
         """Return a run once nobody walks it any more."""
         while not await self.database.read(  # noqa: ASYNC110 - another process walks it
-            lambda c: taking.is_settled(c, run_id, self.now())
+            lambda c: taking.is_settled(c, run_id)
         ):
             await asyncio.sleep(LOOK)
         return await self.load_snapshot(run_id)

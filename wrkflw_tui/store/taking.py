@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.differences import check_definition
 from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunEnded, RunNotFound
 from wrkflw_tui.engine.models import ErrorInfo
@@ -47,7 +48,7 @@ def take_up(
         raise RunEnded(f"run {run_id} has ended already: {status}")
     if status == "running":
         lease = leases.of_holder(connection, row["owner"])
-        if lease is not None and lease.holds(now):
+        if lease is not None and lease.holds(micros_now()):  # whatever clock the run goes by
             raise RunAlreadyClaimed(
                 f"run {run_id} is being walked by process {lease.pid} on {lease.host}"
             )
@@ -91,11 +92,11 @@ def is_asleep(connection: sqlite3.Connection, run_id: str) -> bool:
     return run_row(connection, run_id, "status")["status"] == "sleeping"
 
 
-def is_settled(connection: sqlite3.Connection, run_id: str, now: int) -> bool:
+def is_settled(connection: sqlite3.Connection, run_id: str) -> bool:
     """Tell whether nobody walks a run, nor is about to. Raises `RunNotFound`."""
     row = run_row(connection, run_id, "status, trigger, owner")
     if row["status"] == "running":
         lease = leases.of_holder(connection, row["owner"])
-        return lease is None or not lease.holds(now)
+        return lease is None or not lease.holds(micros_now())
     is_workers = row["trigger"] != "library"
     return not (is_workers and row["status"] in ("queued", "sleeping"))
