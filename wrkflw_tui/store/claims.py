@@ -299,7 +299,7 @@ def request_cancel(connection: sqlite3.Connection, run_id: str) -> RunStatus:
         raise RunEnded(f"run {run_id} has ended already: {status}")
     revision = next_run_revision(connection)
     now = micros_now()
-    if status == "running" and not _is_abandoned(connection, key):
+    if status == "running" and not is_abandoned(connection, key):
         connection.execute(
             "UPDATE wrkflw_workflow_runs SET cancel_requested = 1, updated_at = ?, revision = ?"
             " WHERE id = ?",
@@ -321,7 +321,7 @@ def request_cancel(connection: sqlite3.Connection, run_id: str) -> RunStatus:
     return "cancelled"
 
 
-def _is_abandoned(connection: sqlite3.Connection, key: int) -> bool:
+def is_abandoned(connection: sqlite3.Connection, key: int) -> bool:
     """Tell whether a run that some process walked by itself was left by it."""
     row = connection.execute(
         "SELECT trigger, owner FROM wrkflw_workflow_runs WHERE id = ?", (key,)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from wrkflw_tui.engine.differences import check_definition
 from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunNotFound, UnknownPath
 from wrkflw_tui.engine.forking import place_of
+from wrkflw_tui.store.claims import is_abandoned
 from wrkflw_tui.store.file import next_run_revision
 from wrkflw_tui.store.record import load_entries
 
@@ -46,9 +47,9 @@ def fork(
     ).fetchone()
     if row is None:
         raise RunNotFound(f"no run {run_id} of {workflow.id!r} is on record")
-    if row["status"] == "running":
-        raise RunAlreadyClaimed(f"run {run_id} is being walked: fork it once it rests or has ended")
     old = cast("int", row["id"])
+    if row["status"] == "running" and not is_abandoned(connection, old):
+        raise RunAlreadyClaimed(f"run {run_id} is being walked: fork it once it rests or has ended")
     entries = load_entries(connection, old)
     if at not in entries:
         shown = ", ".join(list(entries)[:LISTED]) + (", …" if len(entries) > LISTED else "")
