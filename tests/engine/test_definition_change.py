@@ -80,6 +80,17 @@ async def test_a_step_inserted_before_the_question_is_named_and_nothing_is_guess
     assert await run.resume(1) == 3
 
 
+async def test_a_step_that_was_moved_from_behind_the_question_to_before_it_is_named(
+    storage: WorkflowStorage,
+) -> None:
+    run = await rest(storage, chain(A, ask, B, C))
+    called = list(calls)
+    await differs(storage, chain(A, B, ask, C), "b comes before ask, which was reached")
+    await differs(storage, chain(C, A, ask, B), "c comes before ask, which was reached")
+    assert calls == called
+    assert await run.resume(1) == 4
+
+
 async def test_the_answer_is_kept_where_the_definition_does_not_fit(
     storage: WorkflowStorage,
 ) -> None:
