@@ -61,9 +61,7 @@ def answer(bench: Bench, run_id: str, value: object, path: str | None = None) ->
 
 def send_event(bench: Bench, run_id: str, name: str, payload: object) -> None:
     text = json.dumps(payload)
-    bench.write_record(
-        lambda c: messages.send_event(c, run_id, name, text, time.time_ns() // 1000)
-    )
+    bench.write_record(lambda c: messages.send_event(c, run_id, name, text, time.time_ns() // 1000))
 
 
 def busy(bench: Bench) -> list[int]:
@@ -351,9 +349,7 @@ def test_a_sleep_goes_on_where_it_was_after_the_definition_was_put_back(bench: B
     run_id = bench.enqueue("job", "1")
     due = bench.wait(run_id, "sleeping").wake_at
     until_known(bench, lambda: job(bench, wrong))
-    bench.write_record(
-        lambda c: c.execute("UPDATE wrkflw_workflow_runs SET wake_at = ?", (now(),))
-    )
+    bench.write_record(lambda c: c.execute("UPDATE wrkflw_workflow_runs SET wake_at = ?", (now(),)))
     failed = bench.wait(run_id, "failed")
     assert failed.error is not None
     assert failed.error.type == "DefinitionChanged"

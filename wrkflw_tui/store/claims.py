@@ -192,7 +192,10 @@ def finish(
     status: Literal["failed", "cancelled"],
     error: ErrorInfo | None = None,
 ) -> bool:
-    """End a claimed run whose runner could not. Returns whether the claim was still good."""
+    """End a claimed run whose runner could not. Returns whether the claim was still good.
+
+    What waits in a run that failed is left as it is: once recovered it waits on.
+    """
     revision = next_run_revision(connection)
     now = micros_now()
     changed = connection.execute(
@@ -211,7 +214,8 @@ def finish(
     )
     if changed.rowcount == 0:
         return False
-    _end_attempts(connection, claim.key, "interrupted", error, now, revision, open_too=True)
+    open_too = status == "cancelled"
+    _end_attempts(connection, claim.key, "interrupted", error, now, revision, open_too=open_too)
     _count_end(connection, claim.key)
     return True
 

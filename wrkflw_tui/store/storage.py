@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wrkflw_tui.engine.events import Event
-    from wrkflw_tui.engine.models import RunStatus, RunSummary, WorkflowSnapshot
+    from wrkflw_tui.engine.models import ErrorInfo, RunStatus, RunSummary, WorkflowSnapshot
     from wrkflw_tui.engine.workflow import Workflow
     from wrkflw_tui.store.claims import Claim
 
@@ -128,9 +128,9 @@ class WorkflowStorage:
         )
         return self._journal(claim.run_id, claim.epoch, key=claim.key, record=record), input
 
-    def closing(self, claim: Claim) -> SqliteJournal:
-        """Return the journal of a claimed run that cannot be walked, to record why."""
-        return self._journal(claim.run_id, claim.epoch, key=claim.key)
+    async def fail(self, claim: Claim, error: ErrorInfo) -> None:
+        """End a claimed run that cannot be walked, and record why."""
+        await self.database.write(lambda c: claims.finish(c, claim, "failed", error))
 
     def _journal(
         self,
