@@ -122,6 +122,10 @@ class Journal(Protocol):
         """Put how far an attempt is. Not urgent: the journal chooses when to write it."""
         ...
 
+    def write_soon(self) -> None:
+        """Have what was put on disk within a moment, also where nobody commits."""
+        ...
+
     def finish(
         self,
         status: RunStatus,

@@ -67,6 +67,7 @@ class Waits:
     def end_lane(self) -> None:
         """Count a lane less; the last one of its kind hands over to the lane that began it."""
         self._busy -= 1
+        self._journal.write_soon()  # the others may be at work for hours
         self._park_if_idle()
 
     async def until(self, entry: Entry, due: int, frame: Frame) -> None:

@@ -23,7 +23,7 @@ Opening: TypeAlias = "Callable[[sqlite3.Connection, int], int]"
 """Puts a new run on record in the journal's first transaction; returns its key."""
 
 PROGRESS_INTERVAL = 0.1
-"""Seconds between two writes of how far the steps are."""
+"""Seconds between two writes that nobody waits for: of how far steps are, and which are through."""
 SHOWN_PATHS = 20
 """How many of the paths at work are kept on the run's own row."""
 
@@ -175,9 +175,11 @@ class SqliteJournal:
             is_first = not self._progress
             self._progress[entry.order] = progress
         if is_first:
-            self._loop.call_soon_threadsafe(
-                self._loop.call_later, PROGRESS_INTERVAL, self._flush_progress
-            )
+            self._loop.call_soon_threadsafe(self.write_soon)
+
+    def write_soon(self) -> None:
+        """Have what was put on disk within a moment, also where nobody commits."""
+        self._loop.call_later(PROGRESS_INTERVAL, self._write_rest)
 
     def finish(
         self,
@@ -288,8 +290,8 @@ class SqliteJournal:
             )
         return self._waiters
 
-    def _flush_progress(self) -> None:
-        if self._progress and not self.has_ended:
+    def _write_rest(self) -> None:
+        if (self._progress or self._rows) and not self.has_ended:
             self._next_round()
 
     def _take(self) -> Callable[[sqlite3.Connection], None]:
