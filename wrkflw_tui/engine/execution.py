@@ -66,7 +66,7 @@ class _Execution:
                 f"run {self._journal.run_id} was claimed by another process: it goes on there"
             ) from error
         finally:
-            self._journal.unlisten()
+            self._journal.close()
             if self._is_cancelled and self._task is not None:
                 self._task.uncancel()  # it was the run that was cancelled, not its caller
 

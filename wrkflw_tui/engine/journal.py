@@ -176,6 +176,10 @@ class Journal(Protocol):
         """Return once all that was put is on disk. Raises `Fenced` and `StorageError`."""
         ...
 
+    def close(self) -> None:
+        """Hear nothing and put nothing from here on: the walk is over, whatever came of it."""
+        ...
+
 
 class RunStorage(Protocol):
     """Where runs are kept, as a caller of the engine sees it."""

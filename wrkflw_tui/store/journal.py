@@ -43,6 +43,7 @@ class SqliteJournal:
         key: int | None = None,
         opening: Opening | None = None,
         record: Record | None = None,
+        on_left: Callable[[str, int], None] | None = None,
     ) -> None:
         self._database = database
         self._listener = listener
@@ -52,6 +53,10 @@ class SqliteJournal:
         self.max_result_bytes = max_result_bytes
         self.key = key
         self._opening = opening
+        self._on_left = on_left
+        """Told where the walk is over and could not put that on record."""
+        self._broken: BaseException | None = None
+        """Why some of what was put is lost: nothing can be put after it."""
         self.record = record or Record()
         self.has_ended = False
         self._entries = self.record.entries
@@ -269,6 +274,8 @@ class SqliteJournal:
 
     async def commit(self) -> None:
         """Return once all that was put is on disk. Raises `Fenced` and `StorageError`."""
+        if self._broken is not None:
+            raise self._broken
         if self._rows or self._ending is not None or self._opening is not None:
             waiters = self._next_round()
         elif self._in_flight:
@@ -279,6 +286,13 @@ class SqliteJournal:
         waiter = self._loop.create_future()
         waiters.append(waiter)
         await waiter
+
+    def close(self) -> None:
+        """Hear nothing and put nothing from here on: the walk is over, whatever came of it."""
+        self.unlisten()
+        if self._on_left is not None and (self._broken is not None or not self.has_ended):
+            self._on_left(self._run_id, self._epoch)
+        self.has_ended = True
 
     def _next_round(self) -> list[asyncio.Future[None]]:
         """Send at the end of this turn of the loop, with what the other arms put in it."""
@@ -302,6 +316,8 @@ class SqliteJournal:
 
     def _settle(self, waiters: list[asyncio.Future[None]], error: BaseException | None) -> None:
         self._in_flight.pop(0)  # they are settled in the order in which they were sent
+        if error is not None:
+            self._broken = error
         for waiter in waiters:
             if waiter.done():
                 continue

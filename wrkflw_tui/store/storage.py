@@ -53,6 +53,8 @@ class WorkflowStorage:
         self.max_result_bytes = max_result_bytes
         self._listener = Listener(self.database)
         self._process: _ProcessLease | None = None
+        self._left: dict[str, int] = {}
+        """Runs whose walk here could not record its end, with the epochs of their claims."""
 
     def now(self) -> int:
         """Return the clock's present instant in microseconds since the epoch."""
@@ -110,7 +112,8 @@ class WorkflowStorage:
 
         def take(connection: sqlite3.Connection) -> tuple[Claim, Record, str]:
             lease.ensure(connection)
-            claim = taking.take_up(connection, run_id, workflow, lease.holder, self.now())
+            left = (lease.holder, self._left.get(run_id))
+            claim = taking.take_up(connection, run_id, workflow, lease.holder, self.now(), left)
             return claim, *taking.open_record(connection, claim, workflow, self.now())
 
         claim, record, input = await self.database.write(take)
@@ -151,6 +154,7 @@ class WorkflowStorage:
             key=key,
             opening=opening,
             record=record,
+            on_left=self._left.__setitem__,
         )
 
     def _own_lease(self) -> _ProcessLease:

@@ -32,9 +32,11 @@ def take_up(
     workflow: Workflow[object, object],
     holder: str,
     now: int,
+    left: tuple[str, int | None],
 ) -> Claim:
     """Claim a run that nobody walks: one that rests or failed, or whose process is gone.
 
+    `left` is the owner and the epoch of a claim that its holder knows to be over.
     Raises `RunNotFound`, `RunEnded` and `RunAlreadyClaimed`.
     """
     row = connection.execute(
@@ -48,7 +50,9 @@ def take_up(
         raise RunEnded(f"run {run_id} has ended already: {status}")
     if status == "running":
         lease = leases.of_holder(connection, row["owner"])
-        if lease is not None and lease.holds(micros_now()):  # whatever clock the run goes by
+        is_over = left == (row["owner"], row["epoch"])
+        # By the machine's clock, whichever the run goes by.
+        if not is_over and lease is not None and lease.holds(micros_now()):
             raise RunAlreadyClaimed(
                 f"run {run_id} is being walked by process {lease.pid} on {lease.host}"
             )
