@@ -313,3 +313,30 @@ async def test_the_time_of_every_item_is_its_own(
         await clock.until_asleep()
         clock.turn(minutes * MINUTE)
     assert await task == "50, rest[1]: StepTimeout: rest took longer than 3600 s, 50"
+
+
+async def test_a_recovered_run_gives_its_nested_workflows_their_whole_time_again(
+    turned: WorkflowStorage, clock: TurnedClock
+) -> None:
+    steps = Steps()
+    is_broken = True
+
+    @step
+    async def maybe(value: int) -> int:
+        if is_broken:
+            raise OSError("broken")
+        return value
+
+    inner = begin("inner", timeout=HOUR).then(steps.ask).sleep(50 * MINUTE).commit()
+    run = begin().parallel(inner, maybe).map(sum, output_schema=int).commit()
+    run = run.create_run(storage=turned)
+    with pytest.raises(WorkflowFailed, match="broken"):
+        await run.start(1)
+    is_broken = False
+    clock.turn(5 * HOUR)
+    await asks(run.recover())
+    task = asyncio.create_task(run.resume(1))
+    await until_status(run, "sleeping")
+    await clock.until_asleep()
+    clock.turn(50 * MINUTE)
+    assert await task == 3

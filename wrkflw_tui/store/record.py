@@ -100,5 +100,7 @@ def load_entries(
             entry.failures += status == "failed"
             if status == "crashed":
                 entry.crashes = 1 + (before.crashes if before is not None else 0)
+        elif kind == "workflow" and status != "waiting":
+            entry.wake_at = None  # the time that it had does not count either
         entries[path] = entry
     return entries
