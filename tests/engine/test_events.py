@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from engine.turning import (
@@ -18,7 +18,7 @@ from engine.turning import (
     until_asked,
     until_status,
 )
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, TypeAdapter
 
 from wrkflw_tui import (
     EventTimeout,
@@ -312,6 +312,28 @@ async def test_a_payload_that_does_not_fit_is_refused(storage: WorkflowStorage) 
     assert await run.recover() == 3
 
 
+@pytest.mark.parametrize("error", [ValueError, KeyError])
+async def test_a_payload_that_only_the_validator_refuses_fails_the_wait(
+    storage: WorkflowStorage, error: type[Exception]
+) -> None:
+    def even(value: int) -> int:
+        if value % 2:
+            raise error("only even numbers will do")
+        return value
+
+    asked = TypeAdapter(Annotated[int, AfterValidator(even)])
+    run = begin().wait_for("go", asked).commit().create_run(storage=storage)
+    await asks(run.start(1))
+    await run.send_event("go", 3)
+    with pytest.raises(WorkflowFailed, match="only even numbers will do") as caught:
+        await run.recover()
+    assert isinstance(caught.value.__cause__, InvalidAnswer)
+    assert caught.value.path == "wait-for-1"
+    await asks(run.recover())  # it waits for another one
+    await run.send_event("go", 4)
+    assert await run.recover() == 4
+
+
 async def test_an_event_without_a_payload(storage: WorkflowStorage) -> None:
     flow = begin(output=str).wait_for("go", None).map(repr, output_schema=str).commit()
     run = flow.create_run(storage=storage)
@@ -354,3 +376,19 @@ async def test_a_wait_for_an_event_beside_one_that_sleeps(
     await clock.until_asleep()
     clock.turn(HOUR)
     assert await task == (1, 3)
+
+
+async def test_waits_of_iterations_and_items_are_served_in_turn(storage: WorkflowStorage) -> None:
+    body = begin("body").wait_for("go", int).commit()
+    loop = begin().do_until(body, lambda n: n >= 3).commit().create_run(storage=storage)
+    await asks(loop.start(0))
+    for number in (1, 2, 3):
+        await loop.send_event("go", number)
+    assert await loop.recover() == 3
+    each = begin(input=list[int], output=list[int]).foreach(body, concurrency=2).commit()
+    run = each.create_run(storage=storage)
+    opened = ["body[0]/wait-for-1", "body[1]/wait-for-1"]
+    assert paths(await asks(run.start([0, 0, 0]))) == opened
+    for number in (1, 2, 3):
+        await run.send_event("go", number)
+    assert await run.recover() == [1, 2, 3]
