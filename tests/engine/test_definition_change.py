@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from engine.turning import HOUR, TurnedClock, asks, begin, paths
+from pydantic import BaseModel
 
 from wrkflw_tui import (
     DefinitionChanged,
+    InvalidInput,
     StepContext,
     StepFailure,
     WorkflowFailed,
@@ -231,6 +233,29 @@ async def test_the_run_follows_the_new_definition_from_then_on(storage: Workflow
     assert snapshot.graph_json == changed.graph
     await differs(storage, chain(A, ask, ask.with_id("again")), "new is gone")
     assert await again.resume(1) == 4
+
+
+async def test_an_input_that_does_not_fit_any_more_is_said_and_the_run_left_as_it_was(
+    storage: WorkflowStorage,
+) -> None:
+    class Order(BaseModel):
+        item: str
+
+    class Changed(Order):
+        count: int
+
+    def flow(schema: Any) -> Any:
+        return begin(input=schema).map(lambda order: 1, output_schema=int).then(ask).commit()
+
+    run = flow(Order).create_run(RUN, storage=storage)
+    await asks(run.start(Order(item="x")))
+    before = await run.snapshot()
+    changed = await flow(Changed).get_run(RUN, storage=storage)
+    for _ in range(2):
+        with pytest.raises(InvalidInput, match="count"):
+            await changed.recover()
+    assert await run.snapshot() == before
+    assert await run.resume(1) == 2
 
 
 @pytest.fixture

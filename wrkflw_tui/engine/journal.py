@@ -199,7 +199,7 @@ class RunStorage(Protocol):
     async def take_up(self, run_id: str, workflow: Workflow[object, object]) -> tuple[Journal, str]:
         """Claim a run on record; return its journal and its input.
 
-        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed` and `DefinitionChanged`.
+        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, `InvalidInput`.
         """
         ...
 

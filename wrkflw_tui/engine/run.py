@@ -54,7 +54,8 @@ class BaseRun(Generic[Out]):
         """Walk an interrupted, due, answered or failed run on over its record.
 
         What succeeded is not called again; attempts of a failed run no longer count. Raises
-        `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, and what `start` does.
+        `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, `InvalidInput` where
+        the input does not fit any more, and what `start` does.
         """
         return await self._walk_on()
 
@@ -127,12 +128,7 @@ class BaseRun(Generic[Out]):
     async def _walk_on(self) -> Out:
         journal, text = await self._storage.take_up(self._id, self._workflow)
         schema = self._workflow.input_schema
-        try:
-            value = Value(text, schema, schema.load(text))
-        except ValueError as error:
-            raise InvalidInput(
-                f"the input of {self._workflow.id!r} does not fit: {error}"
-            ) from error
+        value = Value(text, schema, schema.load(text))
         return await self._drive(journal, value)
 
     async def _drive(self, journal: Journal, value: Value) -> Out:

@@ -106,7 +106,7 @@ class WorkflowStorage:
     ) -> tuple[SqliteJournal, str]:
         """Claim a run on record for this process; return its journal and its input.
 
-        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed` and `DefinitionChanged`.
+        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, `InvalidInput`.
         """
         lease = self._own_lease()
 
@@ -124,7 +124,7 @@ class WorkflowStorage:
     ) -> tuple[SqliteJournal, str]:
         """Return the journal of a run that somebody has claimed for this process, and its input.
 
-        Raises `DefinitionChanged`.
+        Raises `DefinitionChanged` and `InvalidInput`.
         """
         record, input = await self.database.write(
             lambda c: taking.open_record(c, claim, workflow, self.now())

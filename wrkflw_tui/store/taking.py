@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.differences import check_definition
-from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunEnded, RunNotFound
+from wrkflw_tui.engine.errors import InvalidInput, RunAlreadyClaimed, RunEnded, RunNotFound
 from wrkflw_tui.engine.models import ErrorInfo
 from wrkflw_tui.store import claims, leases
 from wrkflw_tui.store.record import Record, load_record
@@ -69,13 +69,20 @@ def take_up(
 def open_record(
     connection: sqlite3.Connection, claim: Claim, workflow: Workflow[object, object], now: int
 ) -> tuple[Record, str]:
-    """Return the record of a claimed run, and its input. Raises `DefinitionChanged`."""
+    """Return the record of a claimed run, and its input.
+
+    Raises `DefinitionChanged`, and `InvalidInput` where the input does not fit any more.
+    """
     row = connection.execute(
         "SELECT graph, coalesce(input, 'null') AS input FROM wrkflw_workflow_runs WHERE id = ?",
         (claim.key,),
     ).fetchone()
     record = load_record(connection, claim.key)
     check_definition(claim.run_id, row["graph"], workflow.graph, record.entries)
+    try:
+        workflow.input_schema.load(row["input"])
+    except Exception as error:  # Pydantic's, or whatever an author's validator raises
+        raise InvalidInput(f"the input of {workflow.id!r} does not fit: {error}") from error
     timeout = workflow.timeout
     claims.define(
         connection,

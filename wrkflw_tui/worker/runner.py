@@ -16,8 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from pydantic import ValidationError
-
 from wrkflw_tui.engine.errors import (
     DefinitionChanged,
     InvalidInput,
@@ -125,16 +123,11 @@ class Runner:
 async def _walk(storage: WorkflowStorage, claim: Claim, workflow: Workflow[object, object]) -> None:
     try:
         journal, text = await storage.reopen(claim, workflow)
-    except DefinitionChanged as error:
+    except (DefinitionChanged, InvalidInput) as error:
         await storage.fail(claim, describe_error(error))
         return
-    try:
-        live = workflow.input_schema.load(text)
-    except ValidationError as error:
-        problem = InvalidInput(f"the input of {workflow.id!r} does not fit: {error}")
-        await storage.fail(claim, describe_error(problem))
-        return
-    value = Value(text, workflow.input_schema, live)
+    schema = workflow.input_schema
+    value = Value(text, schema, schema.load(text))
     await ExecutionEngine(storage.clock, dies_with_steps=True).execute(workflow, journal, value)
 
 
