@@ -305,3 +305,25 @@ async def test_a_cancel_asked_for_before_the_process_died_still_holds(file: Path
     with pytest.raises(WorkflowCancelled):
         await live(file, flow, Life())
     assert (await snapshot_of(file)).status == "cancelled"
+
+
+async def test_a_caller_that_is_cancelled_at_any_moment_leaves_the_run_recoverable(
+    storage: WorkflowStorage,
+) -> None:
+    """Also in the very moment in which it takes the run up."""
+
+    @step
+    async def ask(value: int, context: StepContext) -> int:
+        return context.suspend(int)
+
+    run = begin().then(ask).commit().create_run(storage=storage)
+    await asks(run.start(1))
+    for turns in range(30):
+        task = asyncio.create_task(run.recover())
+        for _ in range(turns):
+            await asyncio.sleep(0 if turns < 20 else 0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert (await run.snapshot()).status in ("queued", "suspended")
+        assert len(await asks(run.recover())) == 1
+    assert await run.resume(4) == 4

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.clock import Clock, SystemClock, micros_now
-from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError
+from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError, WrkflwError
 from wrkflw_tui.engine.models import to_micros
 from wrkflw_tui.store import claims, forks, leases, messages, snapshots, taking
 from wrkflw_tui.store.database import Database
@@ -116,7 +116,14 @@ class WorkflowStorage:
             claim = taking.take_up(connection, run_id, workflow, lease.holder, self.now(), left)
             return claim, *taking.open_record(connection, claim, workflow, self.now())
 
-        claim, record, input = await self.database.write(take)
+        taking_it = asyncio.ensure_future(self.database.write(take))
+        try:
+            claim, record, input = await asyncio.shield(taking_it)
+        except asyncio.CancelledError:
+            with suppress(WrkflwError):
+                claim, *_ = await taking_it  # it is claimed all the same, and nobody will walk it
+                await self.database.write(lambda c: claims.release(c, claim, "interrupted"))
+            raise
         return self._journal(run_id, claim.epoch, key=claim.key, record=record), input
 
     async def reopen(
