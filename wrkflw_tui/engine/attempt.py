@@ -43,10 +43,14 @@ async def attempt(
     """
     before = _cancels()
     try:
-        if step.timeout is None:
-            return await _call(step, arguments)
-        return await _call_in_time(step, arguments, step.timeout, cancelled, clock)
-    except asyncio.CancelledError:
+        if step.timeout is not None:
+            return await _call_in_time(step, arguments, step.timeout, cancelled, clock)
+        # In a task of its own: what the step's task groups and timeouts cancel is its own business.
+        call = _call(step, arguments)
+        return await (asyncio.create_task(call) if step.is_async else call)
+    except asyncio.CancelledError as error:
+        if _cancels() == before:
+            raise AttemptFailed(error) from error  # it cancelled itself
         cancelled.set()
         raise
     finally:
