@@ -102,6 +102,22 @@ async def test_a_bail_in_an_arm_ends_the_workflow_around_and_cancels_the_others(
     }
 
 
+@pytest.mark.parametrize("beside", ["bails", "fails"])
+async def test_a_bail_counts_beside_one_and_beside_a_failure_of_the_same_moment(
+    storage: WorkflowStorage, beside: str
+) -> None:
+    @step
+    async def other(value: int, context: StepContext) -> int:
+        if beside == "fails":
+            raise OSError("broken")
+        context.bail(value * 100)
+
+    flow = begin().parallel(other, leaves).map(sum, output_schema=int).commit()
+    run = flow.create_run(storage=storage)
+    assert await run.start(1) == 100
+    assert (await run.snapshot()).status == "success"
+
+
 async def test_a_bail_of_an_item_ends_the_workflow_around(storage: WorkflowStorage) -> None:
     calls: list[str] = []
 

@@ -630,6 +630,85 @@ async def test_an_answer_while_another_arm_is_at_work_loses_nothing_of_it(
     assert len((await run.snapshot()).attempts("busy")) == 1
 
 
+async def test_no_more_arms_than_the_limit_ask_at_once(
+    storage: WorkflowStorage, calls: Calls
+) -> None:
+    arms = [asking(calls, id) for id in "abc"]
+    flow = begin(output=tuple[int, int, int]).parallel(*arms, limit=2).commit()
+    run = flow.create_run(storage=storage)
+    assert paths(await asks(run.start(0))) == ["a", "b"]
+    assert paths(await asks(run.resume(1, path="a"))) == ["b", "c"]
+    await asks(run.resume(3, path="c"))
+    assert await run.resume(2) == (1, 2, 3)
+
+
+async def test_a_failed_item_withdraws_the_questions_of_the_others(
+    storage: WorkflowStorage, calls: Calls
+) -> None:
+    @step
+    async def item(value: int, context: StepContext) -> int:
+        if value == 2:
+            raise OSError("broken")
+        return context.suspend(int)
+
+    flow = begin(input=list[int], output=list[int]).foreach(item, concurrency=3).commit()
+    run = flow.create_run(storage=storage)
+    with pytest.raises(WorkflowFailed, match="broken") as caught:
+        await run.start([0, 1, 2, 3])
+    assert caught.value.path == "item[2]"
+    snapshot = await run.snapshot()
+    assert snapshot.questions == ()
+    assert "item[3]" not in snapshot.step_results
+
+
+async def test_a_failed_arm_withdraws_questions_however_deep(
+    storage: WorkflowStorage, calls: Calls
+) -> None:
+    asked = asyncio.Barrier(3)
+
+    @step
+    async def fails(value: int) -> int:
+        await asked.wait()
+        raise OSError("broken")
+
+    @step
+    async def ask(value: int, context: StepContext) -> int:
+        await asked.wait()
+        return context.suspend(int)
+
+    pair = begin("pair").parallel(ask, ask.with_id("b")).map(sum, output_schema=int).commit()
+    inner = begin("inner").then(pair).commit()
+    flow = begin().parallel(inner, fails).map(sum, output_schema=int).commit()
+    run = flow.create_run(storage=storage)
+    with pytest.raises(WorkflowFailed, match="broken"):
+        await run.start(1)
+    snapshot = await run.snapshot()
+    assert snapshot.questions == ()
+    assert {r.status for r in snapshot.step_results.values()} == {"failed", "interrupted"}
+
+
+async def test_a_question_beside_a_retry_that_is_far_off(file: Path, calls: Calls) -> None:
+    clock = TurnedClock()
+    storage = WorkflowStorage(file, clock=clock)
+
+    @step(retry=RetryPolicy(max_attempts=2, initial_delay=MINUTE, jitter=0))
+    async def shaky(value: int, context: StepContext) -> int:
+        if context.attempt == 1:
+            raise OSError("once")
+        return value
+
+    flow = begin(output=tuple[int, int]).parallel(shaky, asking(calls)).commit()
+    run = flow.create_run(storage=storage)
+    await asks(run.start(1))
+    assert (await run.snapshot()).wake_at == clock.now() + MINUTE
+    task = asyncio.create_task(run.resume(5))
+    await until_status(run, "sleeping")
+    await clock.until_asleep()
+    clock.turn(MINUTE)
+    assert await task == (1, 6)
+    await storage.close()
+
+
 # Iterations and items
 
 
