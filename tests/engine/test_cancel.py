@@ -99,7 +99,7 @@ async def test_a_step_that_swallows_its_cancel_is_the_last_one(
     steps = Steps()
     work = steps.swallows if swallows else steps.turns_it_into_an_error
     policy = RetryPolicy(max_attempts=3, initial_delay=0 * HOUR)
-    limited = step(id="work", timeout=limit, retry=policy)(work.function)
+    limited: Any = step(id="work", timeout=limit, retry=policy)(work.function)
     flow = begin().then(limited).then(steps.behind).commit()
     run = flow.create_run(storage=storage)
     task = asyncio.create_task(run.start(1))

@@ -91,14 +91,12 @@ async def test_without_an_input_the_step_gets_the_value_in_hand(
 
 
 async def test_none_is_an_input_like_others(storage: WorkflowStorage) -> None:
-    optional: Any = int | None
-
     @step
-    async def first(value: int) -> optional:
+    async def first(value: int) -> int | None:
         return value
 
     @step
-    async def look(value: optional) -> str:
+    async def look(value: int | None) -> str:
         return repr(value)
 
     flow = begin(output=str).then(first).then(look).commit()

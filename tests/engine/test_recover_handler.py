@@ -142,5 +142,6 @@ async def test_a_death_at_any_commit(file: Path, commits: int, before: bool) -> 
 
 def test_a_handlers_id_is_one_of_the_workflows() -> None:
     steps = Steps()
+    twice: Any = steps.mend
     with pytest.raises(DefinitionError, match="two nodes with the id 'mend'"):
-        begin().then(steps.shaky, recover=steps.mend).then(steps.mend).commit()
+        begin().then(steps.shaky, recover=steps.mend).then(twice).commit()

@@ -224,7 +224,7 @@ SCENARIOS: dict[int, tuple[str, ...]] = {
 
 
 @cache
-def tests_in(file: Path) -> frozenset[str]:
+def found_in(file: Path) -> frozenset[str]:
     tree = ast.parse(file.read_text("utf-8"))
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     return frozenset(node.name for node in tree.body if isinstance(node, functions))
@@ -235,7 +235,7 @@ def test_every_scenario_has_its_tests(number: int) -> None:
     assert SCENARIOS[number]
     for name in SCENARIOS[number]:
         file, _, test = name.partition("::")
-        assert test in tests_in(TESTS / file), name
+        assert test in found_in(TESTS / file), name
 
 
 def test_no_scenario_is_named_that_there_is_not() -> None:

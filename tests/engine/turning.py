@@ -12,7 +12,7 @@ import pytest
 from wrkflw_tui import RunNotFound, WorkflowSuspended, create_workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from wrkflw_tui import Question, WorkflowBuilder
 
@@ -83,7 +83,7 @@ async def until_asked(run: Any, questions: int = 1) -> None:
             await asyncio.sleep(0.005)
 
 
-async def asks(call: Coroutine[Any, Any, object]) -> tuple[Question, ...]:
+async def asks(call: Awaitable[object]) -> tuple[Question, ...]:
     """Await a call that has to end with the run suspended; return its questions."""
     with pytest.raises(WorkflowSuspended) as caught:
         await call

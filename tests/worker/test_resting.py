@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from worker.harness import Bench, Worker
 
-    from wrkflw_tui import WorkflowSnapshot
 
 STEPS = """
     @step
@@ -401,14 +400,14 @@ def recover(bench: Bench, run_id: str) -> None:
     """Queue a failed run again, as the app and the CLI do."""
     from wrkflw_tui.store import claims
 
-    row = bench.rows("SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?", run_id)[0]
-
     def again(connection: Any) -> None:
-        claims.renew_budget(connection, row[0])
+        select = "SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?"
+        key = connection.execute(select, (run_id,)).fetchone()[0]
+        claims.renew_budget(connection, key)
         connection.execute(
             "UPDATE wrkflw_workflow_runs SET status = 'queued', finished_at = NULL, error = NULL"
             " WHERE id = ? AND status = 'failed'",
-            (row[0],),
+            (key,),
         )
 
     bench.write_record(again)
@@ -571,7 +570,3 @@ def test_a_runner_that_is_killed_as_its_run_rests_loses_nothing(bench: Bench) ->
         os.kill(pid, signal.SIGKILL)
     answer(bench, run_id, 5)
     assert bench.wait(run_id).result == 70
-
-
-def snapshots(bench: Bench, *run_ids: str) -> list[WorkflowSnapshot]:
-    return [bench.snapshot(run_id) for run_id in run_ids]
