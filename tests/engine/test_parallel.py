@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,18 +12,20 @@ from engine.lives import Life, enqueue, live, run_again, snapshot_of
 
 from wrkflw_tui import (
     DefinitionError,
+    GiveUp,
+    RetryPolicy,
+    RunNotFound,
     StepContext,
     StepFailure,
     WorkflowCancelled,
     WorkflowFailed,
+    WorkflowStorage,
     create_workflow,
     step,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from wrkflw_tui import WorkflowStorage
 
 
 @step
@@ -161,6 +164,48 @@ async def test_a_failure_that_was_taken_for_a_value_stays_one(file: Path) -> Non
     await run_again(file)
     assert await live(file, flow, Life()) == "bad: OSError: broken"
     assert calls == ["behind"]
+
+
+@pytest.mark.parametrize("kind", ["parallel", "branch_all", "foreach"])
+async def test_an_arm_that_is_through_is_on_record_while_others_are_at_work(
+    file: Path, kind: str
+) -> None:
+    """The process may die before they are, and what is done is not done again."""
+    goes_on = asyncio.Event()
+
+    @step(retry=RetryPolicy(max_attempts=5))
+    async def work(value: int, context: StepContext) -> int:
+        if context.path in ("gives-up", "work[1]"):
+            raise GiveUp("for good")
+        if context.path in ("holds", "work[2]"):
+            await goes_on.wait()
+        return value
+
+    arms = [work.with_id(id) for id in ("done", "gives-up", "holds")]
+    builder = {
+        "parallel": lambda: begin(Any).parallel(*arms),
+        "branch_all": lambda: begin(Any).branch_all(*[(lambda n: True, arm) for arm in arms]),
+        "foreach": lambda: (
+            begin(Any).map(lambda n: [n] * 3, output_schema=list[int]).foreach(work, concurrency=3)
+        ),
+    }[kind]()
+    storage, watcher = WorkflowStorage(file), WorkflowStorage(file)
+    run = builder.commit().create_run("r", storage=storage)
+    task = asyncio.create_task(run.start(1))
+    paths = ["work[0]", "work[1]"] if kind == "foreach" else ["done", "gives-up"]
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(RunNotFound, KeyError):
+                results = (await watcher.load_snapshot("r")).step_results
+                if [results[path].status for path in paths] == ["success", "failed"]:
+                    break
+            await asyncio.sleep(0.01)
+    assert not task.done()
+    goes_on.set()
+    with pytest.raises(WorkflowFailed, match="for good"):
+        await task
+    await storage.close()
+    await watcher.close()
 
 
 @pytest.mark.parametrize("commits", range(1, 7))

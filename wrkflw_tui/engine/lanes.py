@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeAlias
 
 from wrkflw_tui.engine.values import Parked, Withdrawn
@@ -35,6 +36,19 @@ async def run_lanes(waiting: Sequence[int], width: int, work: Work, waits: Waits
         raise Withdrawn
 
 
+_current: ContextVar[_Lanes | None] = ContextVar("wrkflw_current_lanes", default=None)
+
+
+def is_lane_ending() -> bool:
+    """Tell whether the lane that this is called in was told to end, with all beside it."""
+    lanes = _current.get()
+    while lanes is not None:
+        if lanes.is_ending():
+            return True
+        lanes = lanes.outer
+    return False
+
+
 class _Lanes:
     def __init__(self, waiting: Sequence[int], work: Work, waits: Waits) -> None:
         self._waiting = iter(waiting)
@@ -42,6 +56,10 @@ class _Lanes:
         self._waits = waits
         self._may_begin = True
         self._left = 0
+        self._is_aborted = False
+        self._parent = asyncio.current_task()
+        self._cancels = self._parent.cancelling() if self._parent is not None else 0
+        self.outer = _current.get()
         self.parked = False
         self.withdrawn = False
 
@@ -63,9 +81,19 @@ class _Lanes:
         if raised is not None:
             raise raised
 
+    def is_ending(self) -> bool:
+        """Tell whether a lane has raised, or the task that waits for them was cancelled."""
+        if self._is_aborted or self._parent is None:
+            return self._is_aborted
+        return self._parent.cancelling() > self._cancels
+
     async def _lane(self) -> None:
+        _current.set(self)
         try:
             await self.take(is_task=True)
+        except BaseException:
+            self._is_aborted = True
+            raise
         finally:
             if self._left > 1:
                 self._left -= 1

@@ -324,6 +324,8 @@ class WorkflowSnapshot:
     @property
     def questions(self) -> tuple[Question, ...]:
         """What the run waits to be told, in the order of asking."""
+        if self.status in ENDED:
+            return ()  # what was open as it ended is asked again once it is recovered
         return tuple(
             result.question
             for result in self.step_results.values()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from wrkflw_tui.engine.differences import check_definition
 from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunNotFound, UnknownPath
 from wrkflw_tui.engine.forking import place_of
+from wrkflw_tui.store.claims import is_abandoned
 from wrkflw_tui.store.file import next_run_revision
 from wrkflw_tui.store.record import load_entries
 
@@ -46,9 +47,9 @@ def fork(
     ).fetchone()
     if row is None:
         raise RunNotFound(f"no run {run_id} of {workflow.id!r} is on record")
-    if row["status"] == "running":
-        raise RunAlreadyClaimed(f"run {run_id} is being walked: fork it once it rests or has ended")
     old = cast("int", row["id"])
+    if row["status"] == "running" and not is_abandoned(connection, old):
+        raise RunAlreadyClaimed(f"run {run_id} is being walked: fork it once it rests or has ended")
     entries = load_entries(connection, old)
     if at not in entries:
         shown = ", ".join(list(entries)[:LISTED]) + (", …" if len(entries) > LISTED else "")
@@ -107,8 +108,11 @@ def _copy_state(connection: sqlite3.Connection, key: int) -> None:
         (key,),
     )
     for row in rows:
-        scope, fields = json.loads(row["state"])
-        states.setdefault(scope, {}).update(fields)
+        scope, fields, *gone = json.loads(row["state"])
+        state = states.setdefault(scope, {})
+        state.update(fields)
+        for name in gone[0] if gone else ():
+            state.pop(name, None)
     connection.execute(
         "UPDATE wrkflw_workflow_runs SET state = ? WHERE id = ?",
         (json.dumps(states, ensure_ascii=False) if states else None, key),

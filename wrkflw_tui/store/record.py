@@ -55,7 +55,8 @@ def load_record(connection: sqlite3.Connection, key: int) -> Record:
         (key,),
     )
     for message in messages:
-        hear(record, message)
+        if message["kind"] != "cancel":  # the row tells of those that still hold
+            hear(record, message)
     record.last_message = newest_message(connection)
     return record
 
@@ -108,5 +109,7 @@ def load_entries(
             entry.failures += status == "failed"
             if status == "crashed":
                 entry.crashes = 1 + (before.crashes if before is not None else 0)
+        elif kind == "workflow" and status != "waiting":
+            entry.wake_at = None  # the time that it had does not count either
         entries[path] = entry
     return entries

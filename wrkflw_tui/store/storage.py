@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.clock import Clock, SystemClock, TurnedClock, micros_now
-from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError
+from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError, WrkflwError
 from wrkflw_tui.engine.models import to_micros
 from wrkflw_tui.store import claims, forks, leases, messages, snapshots, taking
 from wrkflw_tui.store.database import Database
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wrkflw_tui.engine.events import Event
-    from wrkflw_tui.engine.models import RunStatus, RunSummary, WorkflowSnapshot
+    from wrkflw_tui.engine.models import ErrorInfo, RunStatus, RunSummary, WorkflowSnapshot
     from wrkflw_tui.engine.workflow import Workflow
     from wrkflw_tui.store.claims import Claim
 
@@ -63,6 +63,8 @@ class WorkflowStorage:
         """Returns the clock's present instant in microseconds since the epoch."""
         if isinstance(self.clock, TurnedClock):
             self.clock.watch(self)
+        self._left: dict[str, int] = {}
+        """Runs whose walk here could not record its end, with the epochs of their claims."""
 
     @property
     def is_busy(self) -> bool:
@@ -124,16 +126,24 @@ class WorkflowStorage:
     ) -> tuple[SqliteJournal, str]:
         """Claim a run on record for this process; return its journal and its input.
 
-        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed` and `DefinitionChanged`.
+        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, `InvalidInput`.
         """
         lease = self._own_lease()
 
         def take(connection: sqlite3.Connection) -> tuple[Claim, Record, str]:
             lease.ensure(connection)
-            claim = taking.take_up(connection, run_id, workflow, lease.holder, self.now())
+            left = (lease.holder, self._left.get(run_id))
+            claim = taking.take_up(connection, run_id, workflow, lease.holder, self.now(), left)
             return claim, *taking.open_record(connection, claim, workflow, self.now())
 
-        claim, record, input = await self.database.write(take)
+        taking_it = asyncio.ensure_future(self.database.write(take))
+        try:
+            claim, record, input = await asyncio.shield(taking_it)
+        except asyncio.CancelledError:
+            with suppress(WrkflwError):
+                claim, *_ = await taking_it  # it is claimed all the same, and nobody will walk it
+                await self.database.write(lambda c: claims.release(c, claim, "interrupted"))
+            raise
         return self._journal(run_id, claim.epoch, key=claim.key, record=record), input
 
     async def reopen(
@@ -141,16 +151,16 @@ class WorkflowStorage:
     ) -> tuple[SqliteJournal, str]:
         """Return the journal of a run that somebody has claimed for this process, and its input.
 
-        Raises `DefinitionChanged`.
+        Raises `DefinitionChanged` and `InvalidInput`.
         """
         record, input = await self.database.write(
             lambda c: taking.open_record(c, claim, workflow, self.now())
         )
         return self._journal(claim.run_id, claim.epoch, key=claim.key, record=record), input
 
-    def closing(self, claim: Claim) -> SqliteJournal:
-        """Return the journal of a claimed run that cannot be walked, to record why."""
-        return self._journal(claim.run_id, claim.epoch, key=claim.key)
+    async def fail(self, claim: Claim, error: ErrorInfo) -> None:
+        """End a claimed run that cannot be walked, and record why."""
+        await self.database.write(lambda c: claims.finish(c, claim, "failed", error))
 
     def _journal(
         self,
@@ -171,6 +181,7 @@ class WorkflowStorage:
             key=key,
             opening=opening,
             record=record,
+            on_left=self._left.__setitem__,
         )
 
     def _own_lease(self) -> _ProcessLease:

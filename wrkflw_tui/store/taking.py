@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.differences import check_definition
-from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunEnded, RunNotFound
+from wrkflw_tui.engine.errors import InvalidInput, RunAlreadyClaimed, RunEnded, RunNotFound
 from wrkflw_tui.engine.models import ErrorInfo
 from wrkflw_tui.store import claims, leases
 from wrkflw_tui.store.record import Record, load_record
@@ -32,9 +32,11 @@ def take_up(
     workflow: Workflow[object, object],
     holder: str,
     now: int,
+    left: tuple[str, int | None],
 ) -> Claim:
     """Claim a run that nobody walks: one that rests or failed, or whose process is gone.
 
+    `left` is the owner and the epoch of a claim that its holder knows to be over.
     Raises `RunNotFound`, `RunEnded` and `RunAlreadyClaimed`.
     """
     row = connection.execute(
@@ -48,8 +50,9 @@ def take_up(
         raise RunEnded(f"run {run_id} has ended already: {status}")
     if status == "running":
         lease = leases.of_holder(connection, row["owner"])
-        # Whether a process lives is told by the machine's clock, whatever one its runs go by.
-        if lease is not None and lease.holds(micros_now()):
+        is_over = left == (row["owner"], row["epoch"])
+        # By the machine's clock, whichever the run goes by.
+        if not is_over and lease is not None and lease.holds(micros_now()):
             raise RunAlreadyClaimed(
                 f"run {run_id} is being walked by process {lease.pid} on {lease.host}"
             )
@@ -66,13 +69,20 @@ def take_up(
 def open_record(
     connection: sqlite3.Connection, claim: Claim, workflow: Workflow[object, object], now: int
 ) -> tuple[Record, str]:
-    """Return the record of a claimed run, and its input. Raises `DefinitionChanged`."""
+    """Return the record of a claimed run, and its input.
+
+    Raises `DefinitionChanged`, and `InvalidInput` where the input does not fit any more.
+    """
     row = connection.execute(
         "SELECT graph, coalesce(input, 'null') AS input FROM wrkflw_workflow_runs WHERE id = ?",
         (claim.key,),
     ).fetchone()
     record = load_record(connection, claim.key)
     check_definition(claim.run_id, row["graph"], workflow.graph, record.entries)
+    try:
+        workflow.input_schema.load(row["input"])
+    except Exception as error:  # Pydantic's, or whatever an author's validator raises
+        raise InvalidInput(f"the input of {workflow.id!r} does not fit: {error}") from error
     timeout = workflow.timeout
     claims.define(
         connection,
