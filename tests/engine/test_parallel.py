@@ -15,6 +15,7 @@ from wrkflw_tui import (
     StepFailure,
     WorkflowCancelled,
     WorkflowFailed,
+    WorkflowSuspended,
     create_workflow,
     step,
 )
@@ -283,3 +284,24 @@ def test_the_graph() -> None:
     assert [arm["id"] for arm in node.pop("arms")] == ["add-one", "to-text"]
     assert node == {"kind": "parallel", "id": "two", "limit": 3, "on_error": "fail"}
     assert flow.leaf_count == 2
+
+
+async def test_questions_are_listed_in_the_order_of_asking(storage: WorkflowStorage) -> None:
+    second_asks = asyncio.Event()
+
+    @step
+    async def first(value: int, context: StepContext) -> int:
+        await second_asks.wait()
+        return context.suspend(int, reason="first")
+
+    @step
+    async def second(value: int, context: StepContext) -> int:
+        second_asks.set()
+        return context.suspend(int, reason="second")
+
+    flow = begin(Any).parallel(first, second).commit()
+    run = flow.create_run(storage=storage)
+    with pytest.raises(WorkflowSuspended) as caught:
+        await run.start(1)
+    assert [question.reason for question in caught.value.questions] == ["second", "first"]
+    assert (await run.snapshot()).questions == tuple(caught.value.questions)
