@@ -79,7 +79,7 @@ def fork(
     connection.executemany(
         f"INSERT INTO wrkflw_step_results (run, n, revision, {_COPIED})"
         f" SELECT ?, n, ?, {_COPIED} FROM wrkflw_step_results WHERE run = ? AND n = ?",
-        [(key, revision, old, entry.order) for entry in taken],
+        [(key, revision, old, n) for n in _attempts(connection, old, taken)],
     )
     _copy_state(connection, key)
 
@@ -97,6 +97,13 @@ def _taken_over(
         if place is not None and is_settled:
             taken.append(entry)
     return taken
+
+
+def _attempts(connection: sqlite3.Connection, old: int, taken: list[Entry]) -> list[int]:
+    """Return the order of every attempt at what is taken over: one that asked may hold state."""
+    paths = {entry.path for entry in taken}
+    rows = connection.execute("SELECT n, path FROM wrkflw_step_results WHERE run = ?", (old,))
+    return [cast("int", n) for n, path in rows if path in paths]
 
 
 def _copy_state(connection: sqlite3.Connection, key: int) -> None:

@@ -1,0 +1,40 @@
+"""What a fork takes over of the record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wrkflw_tui import StepContext, WorkflowSuspended, create_workflow, step
+
+if TYPE_CHECKING:
+    from wrkflw_tui import WorkflowStorage
+
+State = dict[str, int]
+
+
+async def test_state_that_a_step_set_before_it_asked_is_taken_over(
+    storage: WorkflowStorage,
+) -> None:
+    @step
+    async def asks(value: int, context: StepContext) -> int:
+        context.set_state({"seen": value})
+        return context.suspend(int)
+
+    @step
+    async def looks(value: int, context: StepContext) -> int:
+        return value + context.get_state(State)["seen"]
+
+    builder = create_workflow(id="w", input_schema=int, output_schema=int, state_schema=State)
+    flow = builder.then(asks).then(looks).commit()
+    run = flow.create_run(storage=storage)
+    with pytest.raises(WorkflowSuspended):
+        await run.start(1)
+    assert await run.resume(10) == 11
+    fork = await run.fork("looks")
+    assert await fork.start() == 11
+    again = await fork.fork("looks")
+    assert await again.start() == 11
+    attempts = (await again.snapshot()).attempts("asks")
+    assert [attempt.status for attempt in attempts] == ["suspended", "success"]
