@@ -30,7 +30,7 @@ async def test_who_follows_a_run_sees_that_a_question_is_withdrawn(
     builder = create_workflow(id="w", input_schema=int, output_schema=tuple[int, int])
     run = builder.parallel(asks, fails).commit().create_run("mine", storage=storage)
     walking = asyncio.create_task(run.start(1))
-    while not await storage.list_runs():
+    while not await storage.list_runs():  # noqa: ASYNC110 - nobody says when it is there
         await asyncio.sleep(0.01)
     seen: list[tuple[str, str]] = []
     async for event in run.stream():
