@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wrkflw_tui import StepContext, WorkflowSuspended, create_workflow, step
+from wrkflw_tui import StepContext, StepFailure, WorkflowSuspended, create_workflow, step
 
 if TYPE_CHECKING:
     from wrkflw_tui import WorkflowStorage
@@ -38,3 +38,25 @@ async def test_state_that_a_step_set_before_it_asked_is_taken_over(
     assert await again.start() == 11
     attempts = (await again.snapshot()).attempts("asks")
     assert [attempt.status for attempt in attempts] == ["suspended", "success"]
+
+
+async def test_a_sibling_is_taken_over_with_the_failure_that_it_handled(
+    storage: WorkflowStorage,
+) -> None:
+    @step
+    async def fails(value: int) -> int:
+        raise OSError("no")
+
+    @step
+    async def handles(failure: StepFailure) -> int:
+        return 5
+
+    builder = create_workflow(id="item", input_schema=int, output_schema=int)
+    item = builder.then(fails, recover=handles).commit()
+    over = create_workflow(id="w", input_schema=list[int], output_schema=list[int])
+    run = over.foreach(item).commit().create_run(storage=storage)
+    assert await run.start([1, 2]) == [5, 5]
+    fork = await run.fork("item[0]")
+    taken = (await fork.snapshot()).step_results
+    assert sorted(taken) == ["item[1]", "item[1]/fails", "item[1]/handles"]
+    assert await fork.start() == [5, 5]

@@ -90,13 +90,22 @@ def _taken_over(
     taken: list[Entry] = []
     for path, entry in entries.items():
         place = place_of(workflow.nodes, path, at)
-        # A failure before it was taken for a value, or handled; one beside it may be tried again.
+        # A failure before it was taken for a value, or handled; one beside it may be tried again,
+        # unless what it lies in succeeded all the same.
         is_settled = entry.status in ("success", "bailed") or (
-            entry.status == "failed" and place == "before"
+            entry.status == "failed" and (place == "before" or _is_inside_success(path, entries))
         )
         if place is not None and is_settled:
             taken.append(entry)
     return taken
+
+
+def _is_inside_success(path: str, entries: dict[str, Entry]) -> bool:
+    while path:
+        path, _, _ = path.rpartition("/")
+        if path in entries and entries[path].status == "success":
+            return True
+    return False
 
 
 def _attempts(connection: sqlite3.Connection, old: int, taken: list[Entry]) -> list[int]:
