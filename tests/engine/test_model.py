@@ -104,7 +104,7 @@ class Example:
 
 
 @given(tree=trees, value=values, seed=seeds)
-@examples(120)
+@examples(250)
 def test_a_run_comes_to_what_the_reference_says(
     template: Path, tree: Flow, value: int, seed: int
 ) -> None:
@@ -124,7 +124,25 @@ async def _undisturbed(example: Example) -> None:
 
 
 @given(tree=trees, value=values, seed=seeds)
-@examples(12)
+@examples(60)
+def test_answers_may_come_at_any_moment(template: Path, tree: Flow, value: int, seed: int) -> None:
+    example = Example(template, tree, value, seed)
+    example.go(_answered(example))
+
+
+async def _answered(example: Example) -> None:
+    assume(any(course.asks for course in example.courses))
+    life = example.life()
+    answering = asyncio.create_task(life.answer_at_any_moment())
+    try:
+        await example.check(life)
+    finally:
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+
+
+@given(tree=trees, value=values, seed=seeds)
+@examples(30)
 def test_a_run_comes_to_the_same_after_a_death_at_any_commit(
     template: Path, tree: Flow, value: int, seed: int
 ) -> None:
@@ -144,7 +162,7 @@ async def _every_death(example: Example) -> None:
 
 
 @given(tree=trees, value=values, seed=seeds)
-@examples(25)
+@examples(60)
 def test_a_run_comes_to_the_same_after_any_row_of_deaths(
     template: Path, tree: Flow, value: int, seed: int
 ) -> None:
@@ -166,7 +184,7 @@ async def _row_of_deaths(example: Example) -> None:
 
 
 @given(tree=trees, value=values, seed=seeds)
-@examples(40)
+@examples(90)
 def test_a_fork_comes_to_what_the_reference_says(
     template: Path, tree: Flow, value: int, seed: int
 ) -> None:
@@ -188,7 +206,7 @@ async def _forks(example: Example) -> None:
 
 
 @given(tree=trees, value=values, seed=seeds)
-@examples(40)
+@examples(90)
 def test_a_failed_run_goes_on_once_more_as_the_reference_says(
     template: Path, tree: Flow, value: int, seed: int
 ) -> None:

@@ -97,7 +97,7 @@ class _Maker:
     def step(self, step: Step, state: bool, alone: bool, failure: bool) -> Any:
         world = self.world
 
-        async def execute(given: Any, context: StepContext) -> int:
+        def begin(given: Any, context: StepContext) -> int:
             path, value = context.path, weigh(given)
             world.called(path)
             total = value
@@ -105,8 +105,10 @@ class _Maker:
                 seen = context.get_state(State)
                 total += len(seen.keys() - {path}) if alone else 0
                 context.set_state({**seen, path: value})
-            for _ in range(step.turns):
-                await asyncio.sleep(0)
+            return total
+
+        def end(total: int, given: Any, context: StepContext) -> int:
+            path, value = context.path, weigh(given)
             if step.only is None or value % 3 == step.only:
                 for number in range(step.asks):
                     total += context.suspend(int, key=f"q{number}")
@@ -118,12 +120,21 @@ class _Maker:
             world.recorded.add(path)
             return (total + 1) % SIZE
 
+        def on_a_thread(given: Any, context: StepContext) -> int:
+            return end(begin(given, context), given, context)
+
+        async def in_the_loop(given: Any, context: StepContext) -> int:
+            total = begin(given, context)
+            for _ in range(step.turns):
+                await asyncio.sleep(0)
+            return end(total, given, context)
+
         takes: Any = StepFailure if failure else int
         return create_step(
             id=step.id,
             input_schema=takes,
             output_schema=int,
-            execute=execute,
+            execute=on_a_thread if step.thread else in_the_loop,
             retry=_policy(step.attempts, step.pause),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,14 @@ from unittest import mock
 from engine.model.build import World, workflow_of
 from engine.model.tree import answer_to, payload_of
 
-from wrkflw_tui import RunNotFound, WorkflowFailed, WorkflowStorage, WorkflowSuspended
+from wrkflw_tui import (
+    NotSuspended,
+    RunEnded,
+    RunNotFound,
+    WorkflowFailed,
+    WorkflowStorage,
+    WorkflowSuspended,
+)
 from wrkflw_tui.engine.models import ENDED
 from wrkflw_tui.store import claims, database
 from wrkflw_tui.store.claims import Claim
@@ -62,6 +69,7 @@ class Life:
         self.storage = WorkflowStorage(self.file, clock=self.clock)
         self.world = World(self.clock)
         self.run: Any = None
+        self.somebody_answers = False
 
     async def snapshot(self, run_id: str = RUN) -> WorkflowSnapshot | None:
         try:
@@ -129,30 +137,55 @@ class Life:
                 return
             except WorkflowFailed:
                 return
+            except NotSuspended:
+                assert self.somebody_answers
+                go = self.run.recover
             except WorkflowSuspended as suspended:
                 go = await self._told(suspended)
         raise AssertionError("the run does not end")
 
+    async def answer_at_any_moment(self) -> None:
+        """Answer whatever is open, also while the run is walked; until it is told to end."""
+        self.somebody_answers = True
+        while True:
+            snapshot = await self.snapshot()
+            for question in snapshot.questions if snapshot is not None else ():
+                with suppress(NotSuspended, RunEnded):
+                    if question.kind == "answer":
+                        answer = str(answer_to(question.path, question.key))
+                        await self.storage.answer(RUN, question.path, question.key, answer)
+                    elif question.key == "go":
+                        await self.storage.send_event(RUN, "go", str(payload_of("go")))
+            await asyncio.sleep(self.rng.choice([0, 0, 0.001, 0.003]))
+
     async def _told(self, suspended: WorkflowSuspended) -> Callable[[], Awaitable[object]]:
         """Do one of what a person, or time, may do now; return how the run is walked on."""
         snapshot = await self.run.snapshot()
-        assert tuple(suspended.questions) == snapshot.questions
+        if not self.somebody_answers:
+            assert tuple(suspended.questions) == snapshot.questions
         options: list[Any] = [q for q in snapshot.questions if q.kind == "answer"]
         options += [q for q in snapshot.questions if q.kind == "event" and q.key == "go"]
         options += [snapshot.wake_at] if snapshot.wake_at is not None else []
+        if self.somebody_answers:
+            await asyncio.sleep(0.002)
+            options.append(self.clock.instant)
         assert options, "nothing can be done for the run"
         chosen = self.rng.choice(options)
         if isinstance(chosen, datetime):
             self.clock.instant = max(self.clock.instant, chosen)
             return self.run.recover
         if chosen.kind == "event":
-            await self.run.send_event("go", payload_of("go"))
-            return self.run.recover
+            return self._send_event
         answer = answer_to(chosen.path, chosen.key)
         if self.rng.random() < 0.3:  # somebody else answers, and a process finds that
-            await self.storage.answer(self.run.run_id, chosen.path, chosen.key, str(answer))
+            with suppress(NotSuspended):
+                await self.storage.answer(self.run.run_id, chosen.path, chosen.key, str(answer))
             return self.run.recover
         return lambda: self.run.resume(answer, path=chosen.path, key=chosen.key)
+
+    async def _send_event(self) -> None:
+        await self.run.send_event("go", payload_of("go"))
+        await self.run.recover()
 
     async def close(self) -> None:
         await self.storage.close()

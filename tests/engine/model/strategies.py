@@ -39,13 +39,14 @@ def flows(depth: int = DEPTH, most: int = 4) -> st.SearchStrategy[Flow]:
     )
 
 
-PLAIN = st.builds(Step, sets=st.booleans(), turns=st.integers(0, 3))
+PLAIN = st.builds(Step, sets=st.booleans(), turns=st.integers(0, 3), thread=SELDOM)
 STEPS = st.one_of(
     PLAIN,
     st.builds(
         Step,
         sets=st.booleans(),
         turns=st.integers(0, 3),
+        thread=SELDOM,
         asks=st.sampled_from([0, 0, 1, 1, 2]),
         fails=st.sampled_from([0, 0, 1, 2, FOREVER]),
         bails=st.sampled_from([False] * 4 + [True]),

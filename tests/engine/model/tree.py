@@ -42,6 +42,8 @@ class Step(_Spec):
     """It sets its own field of the state, and adds how many it has seen."""
     turns: int = 0
     """It lets others go on so often."""
+    thread: bool = False
+    """It is synchronous."""
     asks: int = 0
     fails: int = 0
     """So many entries raise."""
