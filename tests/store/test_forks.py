@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wrkflw_tui import StepContext, StepFailure, WorkflowSuspended, create_workflow, step
+from wrkflw_tui import (
+    StepContext,
+    StepFailure,
+    WorkflowFailed,
+    WorkflowSuspended,
+    create_workflow,
+    step,
+)
 
 if TYPE_CHECKING:
     from wrkflw_tui import WorkflowStorage
@@ -60,3 +67,29 @@ async def test_a_sibling_is_taken_over_with_the_failure_that_it_handled(
     taken = (await fork.snapshot()).step_results
     assert sorted(taken) == ["item[1]", "item[1]/fails", "item[1]/handles"]
     assert await fork.start() == [5, 5]
+
+
+async def test_a_sibling_that_failed_keeps_the_failures_that_it_had_taken_for_values(
+    storage: WorkflowStorage,
+) -> None:
+    seen: list[str] = []
+
+    @step
+    async def fails(value: int) -> int:
+        raise OSError("no")
+
+    @step
+    async def looks(values: list[int | StepFailure]) -> int:
+        seen.extend(value.type for value in values if isinstance(value, StepFailure))
+        raise KeyError("not yet")
+
+    builder = create_workflow(id="item", input_schema=list[int], output_schema=int)
+    item = builder.foreach(fails, on_error="collect").then(looks).commit()
+    over = create_workflow(id="w", input_schema=list[list[int]], output_schema=list[int])
+    run = over.foreach(item, concurrency=2).commit().create_run(storage=storage)
+    with pytest.raises(WorkflowFailed):
+        await run.start([[1], [2]])
+    fork = await run.fork("item[0]/looks")
+    with pytest.raises(WorkflowFailed):
+        await fork.start()
+    assert seen == ["OSError"] * 4

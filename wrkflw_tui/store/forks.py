@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.differences import check_definition
 from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunNotFound, UnknownPath
-from wrkflw_tui.engine.forking import place_of
+from wrkflw_tui.engine.forking import is_settled, place_of
 from wrkflw_tui.store.file import next_run_revision
 from wrkflw_tui.store.record import load_entries
 
@@ -90,22 +90,15 @@ def _taken_over(
     taken: list[Entry] = []
     for path, entry in entries.items():
         place = place_of(workflow.nodes, path, at)
-        # A failure before it was taken for a value, or handled; one beside it may be tried again,
-        # unless what it lies in succeeded all the same.
-        is_settled = entry.status in ("success", "bailed") or (
-            entry.status == "failed" and (place == "before" or _is_inside_success(path, entries))
+        is_kept = entry.status in ("success", "bailed") or (
+            # A failure before it was taken for a value, or handled; one beside it, that may not
+            # have been, is tried again.
+            entry.status == "failed"
+            and (place == "before" or is_settled(workflow.nodes, path, entries))
         )
-        if place is not None and is_settled:
+        if place is not None and is_kept:
             taken.append(entry)
     return taken
-
-
-def _is_inside_success(path: str, entries: dict[str, Entry]) -> bool:
-    while path:
-        path, _, _ = path.rpartition("/")
-        if path in entries and entries[path].status == "success":
-            return True
-    return False
 
 
 def _attempts(connection: sqlite3.Connection, old: int, taken: list[Entry]) -> list[int]:
