@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from engine.model.reference import CUT_OFF, Fail
+from engine.model.tree import Branch, Foreach, Parallel, nodes_of
 
 from wrkflw_tui.engine.models import CONTAINERS
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from engine.model.reference import Course, Fields, Final
+    from engine.model.tree import Flow
 
     from wrkflw_tui import StepResult, WorkflowSnapshot
     from wrkflw_tui.engine.events import Event
@@ -50,10 +52,10 @@ def differences(snapshot: WorkflowSnapshot, course: Course) -> Iterator[str]:
                 yield f"{path} has {_ends(attempts)}, not {final.statuses}"
             yield from _last(attempts[-1], final)
     for path, latest in snapshot.step_results.items():
-        if course.must.get(path, CUT_OFF) is not CUT_OFF:
+        if path in course.must:
             continue
         attempts = snapshot.attempts(path)
-        finals = (*course.may.get(path, ()), *((CUT_OFF,) if path in course.must else ()))
+        finals = course.may.get(path, ())
         ends = _ends(attempts)
         fitting = [final for final in finals if final.statuses[: len(ends)] == ends]
         if not fitting:
@@ -62,6 +64,10 @@ def differences(snapshot: WorkflowSnapshot, course: Course) -> Iterator[str]:
             continue
         elif all(list(_last(latest, final)) for final in fitting):
             yield f"{path} has the output {latest.output}"
+    for path in course.never:
+        latest = snapshot.step_results.get(path)
+        if latest is not None and latest.status in ("success", "bailed", "failed"):
+            yield f"{path} is {latest.status}, though its question was withdrawn"
     yield from _states(snapshot, course)
     yield from _questions(snapshot, course)
 
@@ -113,6 +119,26 @@ def _questions(snapshot: WorkflowSnapshot, course: Course) -> Iterator[str]:
     order = [(a.path, a.question.key) for a in asked if a.question]
     if course.order is not None and order != list(course.order):
         yield f"it asked {order}, not {course.order}"
+
+
+def took_over_what_came_before(
+    old: WorkflowSnapshot, at: str, fork: WorkflowSnapshot, tree: Flow
+) -> None:
+    """Assert that a fork has all that ended before the step that it begins with."""
+    begins = old.attempts(at)[0]
+    if begins.kind in ("parallel", "branch", "foreach"):
+        return  # it is about what comes after it on the record
+    goes_side_by_side = any(
+        isinstance(node, Parallel | Foreach) or (isinstance(node, Branch) and node.takes_all)
+        for node in nodes_of(tree)
+    )
+    kept = ("success", "bailed") if goes_side_by_side else ("success", "bailed", "failed")
+    for path, result in old.step_results.items():
+        if result.status in kept and (result.ended or 0) < begins.order:
+            assert path in fork.step_results, f"{path}\n" + "\n".join(describe(old))
+    for path in fork.step_results:
+        assert path != at
+        assert not path.startswith(f"{at}/")
 
 
 def is_sound(snapshot: WorkflowSnapshot) -> None:

@@ -93,6 +93,10 @@ class Course:
     may_set: Fields = field(default_factory=dict["tuple[str, str]", int])
     asks: bool = False
     """Whether it waits to be told something."""
+    rests: bool = False
+    """Whether it has to wait for anything: a person, an event, an instant."""
+    never: frozenset[str] = frozenset()
+    """Arms that cannot end: their question is withdrawn before the run rests and is answered."""
     order: tuple[tuple[str, str], ...] | None = ()
     """Its questions in the order of asking, where that is determined."""
 
@@ -106,6 +110,8 @@ class Course:
             {**self.set, **later.set},
             {**self.may_set, **later.may_set},
             self.asks or later.asks,
+            self.rests or later.rests,
+            self.never | later.never,
             (*(self.order or ()), *(later.order or ())) if both else None,
         )
 
@@ -118,7 +124,8 @@ class Course:
         for path, finals in self.may.items():
             may[path] = (*may.get(path, ()), *finals)
         fields = {**self.set, **self.may_set}
-        return Course(self.outcome, {}, may, {}, fields, self.asks, () if not self.asks else None)
+        order = None if self.asks else ()
+        return Course(self.outcome, {}, may, {}, fields, self.asks, True, self.never, order)
 
 
 @dataclass(frozen=True)
@@ -147,9 +154,11 @@ class Scope:
         return known if known.is_done else None
 
 
-def courses_of(tree: Flow, value: int, known: Mapping[str, Final] | None = None) -> list[Course]:
+def courses_of(tree: Flow, value: int, first: Course | None = None) -> list[Course]:
     """Return every way that a run of the tree may go. Raises `Undetermined`."""
-    scope = Scope(state="" if tree.state else None, attempts=tree.attempts or 1, known=known or {})
+    scope = Scope(state="" if tree.state else None, attempts=tree.attempts or 1)
+    if first is not None:
+        scope = replace(scope, known=first.must, before=Course(Ok(0), set=first.set))
     return [
         replace(c, outcome=Ok(c.outcome.value)) if isinstance(c.outcome, Bail) else c
         for c in _chain([_of(node) for node in tree.nodes], value, scope)
@@ -159,7 +168,7 @@ def courses_of(tree: Flow, value: int, known: Mapping[str, Final] | None = None)
 def courses_again(tree: Flow, value: int, first: Course) -> list[Course]:
     """Return every way that a run may go on once more that has failed as `first` says."""
     courses: list[Course] = []
-    for course in courses_of(tree, value, first.must):
+    for course in courses_of(tree, value, first):
         kept = {path: final for path, final in first.must.items() if path not in course.may}
         must, fields = {**kept, **course.must}, {**first.set, **course.set}
         courses.append(replace(course, must=must, set=fields, order=None))
@@ -265,7 +274,8 @@ def _step(step: Step, path: str, value: int, scope: Scope) -> Course:
     keeps = step.sets and scope.state is not None and (asks or not isinstance(outcome, Fail))
     fields = {(scope.state or "", path): value} if keeps else {}
     order = tuple((path, key) for key in asked)
-    return Course(outcome, {path: final}, {}, fields, {}, bool(asked), order)
+    rests = bool(asked or (step.pause and fails))
+    return Course(outcome, {path: final}, {}, fields, {}, bool(asked), rests, order=order)
 
 
 def _seen(path: str, scope: Scope) -> int:
@@ -416,17 +426,19 @@ def _sleep(node: Sleep, value: int, scope: Scope) -> list[Course]:
     path = scope.prefix + node.id
     if node.computed and node.fails:
         return [Course(Fail(path, "Boom"), {path: scope.final(path, "failed")})]
-    return [Course(Ok(value), {path: scope.final(path, "success")})]
+    rests = node.seconds > 0
+    return [Course(Ok(value), {path: scope.final(path, "success")}, rests=rests)]
 
 
 def _wait(node: Wait, scope: Scope) -> list[Course]:
     path = scope.prefix + node.id
     if node.late:
         final = scope.final(path, "failed")
-        return [Course(Fail(path, "EventTimeout"), {path: final}, asks=True)]
+        return [Course(Fail(path, "EventTimeout"), {path: final}, asks=True, rests=True)]
     payload = payload_of("go")
     final = scope.final(path, "success", payload)
-    return [Course(Ok(payload), {path: final}, asks=scope.done(path) is None)]
+    asks = scope.done(path) is None
+    return [Course(Ok(payload), {path: final}, asks=asks, rests=asks)]
 
 
 Gave: TypeAlias = "list[int | StepFailure] | None"
@@ -475,6 +487,9 @@ def _combine(
             return i < fails[0] or not stops
 
         rest = [arm if finishes(i) else arm.cut_off() for i, arm in enumerate(arms)]
+        if not stops and not is_narrow and not all(arms[i].rests for i in fails):
+            asking = [list(arm.must)[-1] for arm in arms if arm.asks]
+            rest[0] = replace(rest[0], never=rest[0].never.union(asking))
         found.append((_merge(rest, arms[index].outcome), None))
     return found
 
