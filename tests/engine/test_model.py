@@ -1,7 +1,8 @@
 """The engine against a plain recursion: random trees, and lives that end at every commit.
 
-`WRKFLW_MODEL_EXAMPLES=2000 pytest tests/engine/test_model.py` draws that many trees for each test
-instead of a few: for a night.
+`WRKFLW_MODEL_EXAMPLES=5000 pytest tests/engine/test_model.py` draws that many trees for each test
+instead of a few: for a night. What a failing tree prints can be typed into a test as it stands,
+in `named(...)`; the seed says what the person does when.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from engine.model.tree import Flow
 
 MANY = int(os.environ.get("WRKFLW_MODEL_EXAMPLES", "0"))
+pytestmark = pytest.mark.timeout(12 * 3600 if MANY else 600)
+"""A tree that fails is made smaller first, for some minutes."""
 MOST_COMMITS = 80
 """Trees that take more would take too long where a life ends at each."""
 trees = flows().map(named)
