@@ -31,6 +31,7 @@ from engine.model.tree import named
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
+from wrkflw_tui.engine.models import ENDED
 from wrkflw_tui.store.file import prepare
 
 if TYPE_CHECKING:
@@ -239,3 +240,27 @@ async def _once_more(example: Example) -> None:
     agrees(snapshot, example.courses)
     for image in example.rng.sample(images, min(3, len(images))):
         await example.check(example.life(image))
+
+
+@given(tree=trees, value=values, seed=seeds)
+@examples(40)
+def test_a_run_can_be_cancelled_wherever_it_was_left(
+    template: Path, tree: Flow, value: int, seed: int
+) -> None:
+    example = Example(template, tree, value, seed)
+    example.go(_cancelled(example))
+
+
+async def _cancelled(example: Example) -> None:
+    life = example.life()
+    with images_after_each_commit() as images:
+        await example.check(life)
+    for image in example.rng.sample(images, min(3, len(images))):
+        life = example.life(image)
+        before = await life.snapshot()
+        if before is None or before.status in ENDED:
+            continue
+        snapshot = await life.cancel()
+        assert snapshot.status == "cancelled"
+        is_sound(snapshot)
+        are_in_one_order(await life.events(), snapshot)

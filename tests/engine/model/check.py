@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.model.reference import CUT_OFF, Fail
 from engine.model.tree import Branch, Foreach, Parallel, nodes_of
 
-from wrkflw_tui.engine.models import CONTAINERS
+from wrkflw_tui.engine.models import CONTAINERS, ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,7 +143,7 @@ def took_over_what_came_before(
 
 def is_sound(snapshot: WorkflowSnapshot) -> None:
     """Assert what holds of every run that has ended."""
-    assert snapshot.status in ("success", "failed")
+    assert snapshot.status in ENDED
     about = "\n".join(describe(snapshot))
     for path, result in snapshot.step_results.items():
         assert result.status not in ("running", "waiting", "suspended"), f"{path}\n{about}"

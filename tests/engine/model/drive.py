@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import pytest
 from engine.model.build import World, workflow_of
 from engine.model.tree import answer_to, payload_of
 
@@ -90,6 +91,15 @@ class Life:
                 await self.storage.database.write(_hand_over)
             self.run = await flow.get_run(RUN, storage=self.storage)
             await self._until_it_ends(self.run.recover)
+        return await self._ended()
+
+    async def cancel(self) -> WorkflowSnapshot:
+        """Cancel the run that another process has left."""
+        flow = workflow_of(self.tree, self.world)
+        self.run = await flow.get_run(RUN, storage=self.storage)
+        await self.run.cancel()
+        with pytest.raises(RunEnded):
+            await self.run.recover()
         return await self._ended()
 
     async def again(self) -> WorkflowSnapshot:
