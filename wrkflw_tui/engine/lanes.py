@@ -56,7 +56,8 @@ class _Lanes:
         self._waits = waits
         self._may_begin = True
         self._left = 0
-        self._is_aborted = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._raised: BaseException | None = None
         self._parent = asyncio.current_task()
         self._cancels = self._parent.cancelling() if self._parent is not None else 0
         self.outer = _current.get()
@@ -67,37 +68,44 @@ class _Lanes:
         """Let that many tasks take the pieces."""
         self._left = width
         self._waits.begin_lanes(width)
-        raised: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(width):
-                    group.create_task(self._lane())
-        except BaseExceptionGroup as errors:
-            raised = errors.exceptions[0]  # the others are what came of cancelling their lanes
+                self._tasks = [group.create_task(self._lane()) for _ in range(width)]
         finally:
             # Of a lane that was cancelled before it began nothing is counted but this.
             for _ in range(self._left - 1):
                 self._waits.end_lane()
-        if raised is not None:
-            raise raised
+        if self._raised is not None:
+            raise self._raised
 
     def is_ending(self) -> bool:
         """Tell whether a lane has raised, or the task that waits for them was cancelled."""
-        if self._is_aborted or self._parent is None:
-            return self._is_aborted
-        return self._parent.cancelling() > self._cancels
+        if self._raised is not None:
+            return True
+        return self._parent is not None and self._parent.cancelling() > self._cancels
 
     async def _lane(self) -> None:
         _current.set(self)
         try:
             await self.take(is_task=True)
-        except BaseException:
-            self._is_aborted = True
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
+        except BaseException as error:
+            # A group that is told cancels the task around it too, which stays marked as cancelled.
+            self._stop(error)
         finally:
             if self._left > 1:
                 self._left -= 1
                 self._waits.end_lane()
+
+    def _stop(self, error: BaseException) -> None:
+        """Keep the first error, and cancel the other lanes: what comes of that is not looked at."""
+        if self._raised is not None:
+            return
+        self._raised = error
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
 
     async def take(self, *, is_task: bool = False) -> None:
         """Do one piece after another."""
