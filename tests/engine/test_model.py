@@ -121,6 +121,7 @@ def pinned(*nodes: Node) -> example:
 
 @given(tree=trees, value=values, seed=seeds)
 @pinned(Parallel((Step(asks=1), Step(fails=1, turns=3))))
+@pinned(Parallel((Step(fails=1), Flow((Parallel((Step(bails=True), Step(asks=1))),)))))
 @pinned(Foreach(Step(asks=2), concurrency=2))
 @pinned(Foreach(Flow((Parallel((Step(), Step(turns=1, bails=True))),)), items=4, concurrency=2))
 @examples(250)
