@@ -208,6 +208,15 @@ async def test_a_nested_workflow_of_another_schema_has_a_state_of_its_own(
     assert (await run.snapshot()).step_results["inner"].output == 101
 
 
+async def test_state_flows_through_a_workflow_between_that_has_none(
+    storage: WorkflowStorage,
+) -> None:
+    deep = flow_of(setter("change", sent=7), id="deep", output=int)
+    between = begin("between").then(deep).commit()
+    run = flow_of(between, read).create_run(storage=storage)
+    assert await run.start(1) == '{"sent":7,"failed":0,"note":""}'
+
+
 async def test_a_nested_workflow_without_a_schema_has_no_state(storage: WorkflowStorage) -> None:
     inner = begin("inner").then(setter("change", sent=1)).commit()
     run = flow_of(inner, read).create_run(storage=storage)

@@ -159,8 +159,10 @@ def _state_of(
     schema = workflow.state_schema
     if schema is None:
         return None
-    around = outer.state if outer is not None else None
-    if around is not None and around.schema.source == schema.source:
-        return around
+    around = outer
+    while around is not None:
+        if around.state is not None and around.state.schema.source == schema.source:
+            return around.state
+        around = around._parent
     fields = journal.states.setdefault(prefix, {})
     return State(schema, prefix, fields, journal.max_result_bytes)

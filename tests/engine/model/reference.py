@@ -138,6 +138,8 @@ class Scope:
     prefix: str = ""
     state: str | None = None
     """The path of the workflow whose state it shares."""
+    around: str | None = None
+    """That of the nearest workflow around it that has one."""
     attempts: int = 1
     alone: bool = True
     """Whether nothing goes on beside it."""
@@ -159,7 +161,8 @@ class Scope:
 
 def courses_of(tree: Flow, value: int, first: Course | None = None) -> list[Course]:
     """Return every way that a run of the tree may go. Raises `Undetermined`."""
-    scope = Scope(state="" if tree.state else None, attempts=tree.attempts or 1)
+    state = "" if tree.state else None
+    scope = Scope(state=state, around=state, attempts=tree.attempts or 1)
     if first is not None:
         scope = replace(scope, known=first.must, before=Course(Ok(0), set=first.set))
     return [
@@ -228,8 +231,15 @@ def _body(body: Body, value: int, scope: Scope, suffix: str = "", failure: bool 
         return [Course(Ok(_number(done.output)))]
     state = None
     if body.state:
-        state = scope.state if scope.state is not None else f"{path}/"
-    inner = replace(scope, prefix=f"{path}/", state=state, attempts=body.attempts or scope.attempts)
+        state = scope.around if scope.around is not None else f"{path}/"
+    around = scope.around if state is None else state
+    inner = replace(
+        scope,
+        prefix=f"{path}/",
+        state=state,
+        around=around,
+        attempts=body.attempts or scope.attempts,
+    )
     parts = [_of(node) for node in body.nodes]
     if failure:
         parts.insert(0, lambda value, scope: _map("weigh", value, scope))
