@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Frame:
     """One workflow on its way, as the nodes inside it see it."""
 
-    __slots__ = ("_parent", "failing", "input", "policy", "prefix", "state", "workflow")
+    __slots__ = ("outer", "failing", "input", "policy", "prefix", "state", "workflow")
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Frame:
         self.state = _state_of(workflow, prefix, journal, outer)
         self.failing = False
         """Whether an arm has failed: nobody is asked any more in the others."""
-        self._parent = outer
+        self.outer = outer
 
     def with_arms(self) -> Frame:
         """Return the frame for arms that may fail together, apart from what is around them."""
@@ -48,7 +48,7 @@ class Frame:
         inner.workflow, inner.prefix, inner.input = self.workflow, self.prefix, self.input
         inner.policy, inner.state = self.policy, self.state
         inner.failing = False
-        inner._parent = self
+        inner.outer = self
         return inner
 
     @property
@@ -58,7 +58,7 @@ class Frame:
         while frame is not None:
             if frame.failing:
                 return True
-            frame = frame._parent
+            frame = frame.outer
         return False
 
 
@@ -163,6 +163,6 @@ def _state_of(
     while around is not None:
         if around.state is not None and around.state.schema.source == schema.source:
             return around.state
-        around = around._parent
+        around = around.outer
     fields = journal.states.setdefault(prefix, {})
     return State(schema, prefix, fields, journal.max_result_bytes)
