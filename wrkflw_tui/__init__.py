@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.engine import defaults as _defaults
 
 if TYPE_CHECKING:
-    from wrkflw_tui.engine.builder import WorkflowBuilder, create_workflow
+    from wrkflw_tui.engine.builder import WorkflowBuilder
     from wrkflw_tui.engine.context import StepCancelled, StepContext
+    from wrkflw_tui.engine.create import create_workflow
     from wrkflw_tui.engine.errors import (
         AmbiguousAnswer,
         DefinitionChanged,
@@ -48,10 +49,13 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.models import (
         ErrorInfo,
         ForkOrigin,
+        JsonValue,
         Question,
+        RunStatus,
         RunSummary,
         StepFailure,
         StepResult,
+        StepStatus,
         WorkflowSnapshot,
     )
     from wrkflw_tui.engine.retry import RetryPolicy
@@ -74,6 +78,7 @@ __all__ = [
     "InvalidAnswer",
     "InvalidInput",
     "InvalidState",
+    "JsonValue",
     "NoState",
     "NotSuspended",
     "Question",
@@ -83,6 +88,7 @@ __all__ = [
     "RunEnded",
     "RunEndedEvent",
     "RunNotFound",
+    "RunStatus",
     "RunSummary",
     "Step",
     "StepCancelled",
@@ -94,6 +100,7 @@ __all__ = [
     "StepProgressed",
     "StepResult",
     "StepStarted",
+    "StepStatus",
     "StepTimeout",
     "StorageError",
     "TooLarge",
@@ -114,16 +121,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "engine.builder": ("WorkflowBuilder", "create_workflow"),
+    "engine.builder": ("WorkflowBuilder",),
     "engine.context": ("StepCancelled", "StepContext"),
+    "engine.create": ("create_workflow",),
     "engine.events": ("Event", "RunEndedEvent", "StepEnded", "StepProgressed", "StepStarted"),
     "engine.models": (
         "ErrorInfo",
         "ForkOrigin",
+        "JsonValue",
         "Question",
+        "RunStatus",
         "RunSummary",
         "StepFailure",
         "StepResult",
+        "StepStatus",
         "WorkflowSnapshot",
     ),
     "engine.retry": ("RetryPolicy",),
@@ -136,13 +147,15 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'wrkflw_tui' has no attribute {name!r}")
-    module = import_module(f"wrkflw_tui.{_HOME.get(name, 'engine.errors')}")
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a checker would take any misspelt name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'wrkflw_tui' has no attribute {name!r}")
+        module = import_module(f"wrkflw_tui.{_HOME.get(name, 'engine.errors')}")
+        value = getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 def _configured_storage() -> WorkflowStorage:

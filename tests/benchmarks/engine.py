@@ -12,23 +12,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import queue
-import sqlite3
 import statistics
 import sys
 import tempfile
-import threading
 import time
 import tracemalloc
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, TypeAdapter
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+from floor import Count, Grouped, InLoop, add_one, bare_foreach, bare_run
 
-from wrkflw_tui import WorkflowStorage, create_workflow, step
+from wrkflw_tui import WorkflowFailed, WorkflowStorage, create_workflow, step
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,18 +34,11 @@ if TYPE_CHECKING:
     from wrkflw_tui import Workflow
 
 STEPS = 10
-
-
-class Count(BaseModel):
-    n: int
-
-
-async def add_one(count: Count) -> Count:
-    return Count(n=count.n + 1)
+WIDTH = 10
+"""Items of a foreach at a time."""
 
 
 add_one_step = step(add_one)
-COUNT = TypeAdapter(Count)
 
 
 def chain(length: int) -> Workflow[Count, Count]:
@@ -55,103 +46,6 @@ def chain(length: int) -> Workflow[Count, Count]:
     for n in range(length):
         builder = builder.then(add_one_step.with_id(f"s-{n}"))
     return builder.commit()
-
-
-# The floor
-
-
-def open_floor(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, status TEXT, done INTEGER)"
-    )
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS steps (run TEXT, n INTEGER, path TEXT, output TEXT,"
-        " PRIMARY KEY (run, n)) WITHOUT ROWID"
-    )
-    return connection
-
-
-def write_step(connection: sqlite3.Connection, run: str, n: int, text: str) -> None:
-    connection.execute("INSERT INTO steps VALUES (?, ?, ?, ?)", (run, n, f"s-{n}", text))
-    connection.execute("UPDATE runs SET done = ? WHERE id = ?", (n, run))
-
-
-def write_run(connection: sqlite3.Connection, run: str) -> None:
-    connection.execute("INSERT OR IGNORE INTO runs VALUES (?, 'running', 0)", (run,))
-
-
-class InLoop:
-    """Commits in the loop's own thread."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = open_floor(path)
-
-    async def commit(self, run: str, n: int, text: str) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        if n == 1:
-            write_run(self._connection, run)
-        write_step(self._connection, run, n, text)
-        self._connection.execute("COMMIT")
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-class Grouped:
-    """Hands its commits to one writer thread, which takes together what waits."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = open_floor(path)
-        self._queue: queue.SimpleQueue[tuple[str, int, str, asyncio.Future[None]] | None] = (
-            queue.SimpleQueue()
-        )
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._write, daemon=True)
-        self._thread.start()
-
-    async def commit(self, run: str, n: int, text: str) -> None:
-        done: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put((run, n, text, done))
-        await done
-
-    def _write(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch = [first]
-            while not self._queue.empty():
-                following = self._queue.get()
-                if following is None:
-                    self._queue.put(None)
-                    break
-                batch.append(following)
-            self._connection.execute("BEGIN IMMEDIATE")
-            for run, n, text, _ in batch:
-                if n == 1:
-                    write_run(self._connection, run)
-                write_step(self._connection, run, n, text)
-            self._connection.execute("COMMIT")
-            self._loop.call_soon_threadsafe(_release, [done for *_, done in batch])
-
-    def close(self) -> None:
-        self._queue.put(None)
-        self._thread.join()
-        self._connection.close()
-
-
-def _release(futures: list[asyncio.Future[None]]) -> None:
-    for future in futures:
-        future.set_result(None)
-
-
-async def bare_run(floor: InLoop | Grouped, run: str, length: int) -> None:
-    text = COUNT.dump_json(Count(n=0)).decode()
-    for n in range(1, length + 1):
-        value = COUNT.validate_json(text)
-        output = COUNT.validate_python(await add_one(value))
-        text = COUNT.dump_json(output).decode()
-        await floor.commit(run, n, text)
 
 
 # What is measured
@@ -255,6 +149,75 @@ async def long_run(folder: Path, length: int, window: int, *, memory: bool) -> L
     )
 
 
+@dataclass
+class Foreach:
+    """What a foreach took beside the bare lanes, in seconds, and in memory."""
+
+    seconds: float
+    bare: float
+    bytes_an_item: float
+
+
+async def foreach(folder: Path, items: int, *, memory: bool = False) -> Foreach:
+    @step(id="items")
+    async def numbers(count: Count) -> list[Count]:
+        return [Count(n=n) for n in range(count.n)]
+
+    def done(counts: list[Count]) -> Count:
+        return Count(n=0)  # the items' own models are the author's memory, not the engine's
+
+    flow = (
+        create_workflow(id="foreach", input_schema=Count, output_schema=Count)
+        .then(numbers)
+        .foreach(add_one_step, concurrency=WIDTH)
+        .map(done)
+        .commit()
+    )
+    storage = WorkflowStorage(folder / f"foreach-{items}.db")
+    await chain(1).create_run(storage=storage).start(Count(n=0))
+    if memory:
+        tracemalloc.start()
+    seconds = await timed(lambda: flow.create_run(storage=storage).start(Count(n=items)))
+    peak = 0
+    if memory:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    await storage.close()
+    floor = Grouped(folder / f"lanes-{items}.db")
+    bare = await timed(lambda: bare_foreach(floor, "bare", items, WIDTH))
+    floor.close()
+    return Foreach(seconds, bare, peak / items)
+
+
+async def recovery(folder: Path, length: int) -> float:
+    """Return the seconds from taking up a run of that many recorded steps to its next step."""
+    began = 0.0
+    took: list[float] = []
+
+    @step(id="next")
+    async def next_step(count: Count) -> Count:
+        if not took and began == 0.0:
+            raise OSError("walked on in a moment")
+        took.append(time.perf_counter() - began)
+        return count
+
+    builder = create_workflow(id="again", input_schema=Count, output_schema=Count)
+    for n in range(length):
+        builder = builder.then(add_one_step.with_id(f"s-{n}"))
+    flow = builder.then(next_step).commit()
+    file = folder / "recovery.db"
+    storage = WorkflowStorage(file)
+    run = flow.create_run(storage=storage)
+    with suppress(WorkflowFailed):
+        await run.start(Count(n=0))
+    await storage.close()
+    storage = WorkflowStorage(file)  # nothing but the file is left of the first walk
+    began = time.perf_counter()
+    await (await flow.get_run(run.run_id, storage)).recover()
+    await storage.close()
+    return took[0]
+
+
 async def measure(rounds: int, runs: int, length: int, repeat: int = 5) -> list[str]:
     """Measure all and return the lines of the report."""
     lines: list[str] = []
@@ -279,7 +242,37 @@ async def measure(rounds: int, runs: int, length: int, repeat: int = 5) -> list[
         ]
         weighed = await long_run(folder, length, window, memory=True)
         lines.append(f"  peak memory: {weighed.bytes_a_step:.0f} bytes a step (target <= 1024)")
+        lines += await measure_foreach(folder, length, rounds)
+        seconds = await recovery(folder, length)
+        lines.append(
+            f"recovery of a run with {length} recorded steps to its next step:"
+            f" {seconds:.3f} s (target < 1 s)"
+        )
     return lines
+
+
+async def measure_foreach(folder: Path, items: int, rounds: int) -> list[str]:
+    few, lines = max(WIDTH, items // 10), list[str]()
+    pairs: list[tuple[Foreach, Foreach]] = []
+    for _ in range(max(2, rounds // 2)):
+        inside = Path(tempfile.mkdtemp(dir=folder))
+        pairs.append((await foreach(inside, few), await foreach(inside, items)))
+    for which, count in ((0, few), (1, items)):
+        ours = statistics.median(pair[which].seconds for pair in pairs)
+        ratio = statistics.median(pair[which].seconds / pair[which].bare for pair in pairs)
+        lines.append(
+            f"foreach over {count} items, {WIDTH} at a time: {ours:.3f} s,"
+            f" {ours / count * 1e6:.0f} us an item, {ratio:.2f}x of one writer (target <= 3x)"
+        )
+    growth = statistics.median(
+        (many.seconds / items) / (some.seconds / few) for some, many in pairs
+    )
+    weighed = await foreach(Path(tempfile.mkdtemp(dir=folder)), items, memory=True)
+    return [
+        *lines,
+        f"  an item of the {items} beside one of the {few}: {growth:.2f}x (target <= 1.3x)",
+        f"  peak memory: {weighed.bytes_an_item:.0f} bytes an item (target <= 1024)",
+    ]
 
 
 def report(

@@ -12,6 +12,13 @@ def test_the_engines_benchmark_runs_with_tiny_sizes() -> None:
     command = [sys.executable, str(Path(__file__).parent / "engine.py"), "--quick"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stderr
-    assert len(re.findall(r"\d+\.\d\dx", result.stdout)) == 4
-    for name in ("one run", "3 runs at once", "30 steps in one run", "bytes a step"):
+    assert len(re.findall(r"\d+\.\d\dx", result.stdout)) == 7
+    for name in (
+        "one run",
+        "3 runs at once",
+        "30 steps in one run",
+        "bytes a step",
+        "foreach over 30 items",
+        "recovery of a run",
+    ):
         assert name in result.stdout

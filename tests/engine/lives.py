@@ -51,7 +51,7 @@ def mortal(journal: SqliteJournal, life: Life) -> SqliteJournal:
         if left == 0:
             raise Died
 
-    journal.commit = commit_or_die  # pyright: ignore
+    journal.commit = commit_or_die
     return journal
 
 

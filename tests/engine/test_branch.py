@@ -311,11 +311,11 @@ def test_what_cannot_be_a_branch() -> None:
         return True
 
     with pytest.raises(DefinitionError, match="no arm"):
-        begin().branch()  # pyright: ignore
+        begin().branch()  # pyright: ignore[reportCallIssue] - wrong on purpose
     with pytest.raises(DefinitionError, match="is async"):
-        begin().branch((later, add_one))  # pyright: ignore
+        begin().branch((later, add_one))  # pyright: ignore[reportArgumentType] - wrong on purpose
     with pytest.raises(DefinitionError, match="takes a step or a workflow"):
-        begin().branch((is_big, is_big))  # pyright: ignore
+        begin().branch((is_big, is_big))  # pyright: ignore[reportArgumentType] - wrong on purpose
 
 
 def test_the_graph_and_the_hash() -> None:

@@ -391,7 +391,7 @@ async def test_an_item_that_swallows_the_cancel_is_the_last_of_its_lane(
 
 async def test_what_is_no_list_is_a_failure(storage: WorkflowStorage) -> None:
     flow = create_workflow(id="w", input_schema=int, output_schema=list[int])
-    run = flow.foreach(copy).commit().create_run(storage=storage)  # pyright: ignore
+    run = flow.foreach(copy).commit().create_run(storage=storage)  # pyright: ignore[reportAttributeAccessIssue] - wrong on purpose
     with pytest.raises(WorkflowFailed, match="goes over a list, but it is no list") as caught:
         await run.start(1)
     assert caught.value.path == "foreach-1"

@@ -72,6 +72,7 @@ def test_what_the_screen_needs_loads_no_heavy_library(module: str) -> None:
 def test_every_public_name_is_there_and_no_other() -> None:
     for name in wrkflw_tui.__all__:
         value = getattr(wrkflw_tui, name)
-        assert getattr(value, "__name__", name) == name  # a union has no name
+        if name not in ("Event", "JsonValue", "RunStatus", "StepStatus"):  # unions have no name
+            assert value.__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = wrkflw_tui.nothing  # pyright: ignore
+        _ = wrkflw_tui.nothing  # pyright: ignore[reportAttributeAccessIssue] - wrong on purpose

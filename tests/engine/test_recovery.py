@@ -349,7 +349,7 @@ async def test_where_a_result_cannot_be_recorded_the_next_step_is_not_called(fil
             raise StorageError("disk is full")
         await commit()
 
-    journal.commit = commit_until_full  # pyright: ignore
+    journal.commit = commit_until_full
     value = input_value(flow.id, flow.input_schema, 0)
     with pytest.raises(StorageError, match="full"):
         await ExecutionEngine().execute(flow, journal, value)

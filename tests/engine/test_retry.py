@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,9 +87,9 @@ def test_jitter_spreads_both_ways() -> None:
     ],
     ids=str,
 )
-def test_a_policy_that_makes_no_sense_is_refused(options: dict[str, object]) -> None:
+def test_a_policy_that_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError):
-        RetryPolicy(**options)  # pyright: ignore
+        RetryPolicy(**options)
 
 
 @given(st.integers(1, 20), st.integers(1, 20))

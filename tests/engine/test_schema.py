@@ -148,7 +148,7 @@ def test_what_the_model_leaves_out_of_its_json_is_refused() -> None:
 
 def test_an_instance_that_was_changed_until_it_no_longer_fits_is_refused() -> None:
     spoiled = Base(n=1)
-    spoiled.n = "many"  # pyright: ignore
+    spoiled.n = "many"  # pyright: ignore[reportAttributeAccessIssue] - wrong on purpose
     with pytest.raises((UnstorableValue, ValidationError)):
         stored(Base, spoiled)
 

@@ -87,7 +87,7 @@ def test_an_unknown_name_in_an_annotation_is_named() -> None:
     with pytest.raises(DefinitionError, match="'Nowhere'"):
 
         @step
-        def lost(value: Nowhere) -> int:  # noqa: F821  # pyright: ignore
+        def lost(value: Nowhere) -> int:  # noqa: F821  # pyright: ignore[reportUndefinedVariable] - wrong on purpose
             return 1
 
 
@@ -95,7 +95,7 @@ def test_a_missing_input_annotation_is_a_clear_error() -> None:
     with pytest.raises(DefinitionError, match=r"untyped needs a type on its parameter 'value'"):
 
         @step
-        def untyped(value) -> int:  # pyright: ignore
+        def untyped(value) -> int:
             return 1
 
 
@@ -103,13 +103,13 @@ def test_a_missing_return_annotation_is_a_clear_error() -> None:
     with pytest.raises(DefinitionError, match=r"untyped needs a return type"):
 
         @step
-        def untyped(value: int):  # pyright: ignore
+        def untyped(value: int):
             return 1
 
 
 def test_a_step_without_a_parameter_is_refused() -> None:
     with pytest.raises(DefinitionError, match="must take its input"):
-        step(lambda: 1)  # pyright: ignore
+        step(lambda: 1)  # pyright: ignore[reportArgumentType, reportCallIssue] - wrong on purpose
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_step_without_a_parameter_is_refused() -> None:
 )
 def test_a_function_of_another_shape_is_refused(function: object) -> None:
     with pytest.raises(DefinitionError, match="must take its input"):
-        create_step(id="x", input_schema=int, output_schema=int, execute=function)  # pyright: ignore
+        create_step(id="x", input_schema=int, output_schema=int, execute=function)  # pyright: ignore[reportArgumentType, reportCallIssue] - wrong on purpose
 
 
 def test_a_second_parameter_with_a_default_is_not_the_context() -> None:

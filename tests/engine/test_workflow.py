@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from pydantic import TypeAdapter
@@ -91,11 +92,11 @@ def test_what_is_no_step_is_refused_with_a_hint() -> None:
         return value
 
     with pytest.raises(DefinitionError, match="put @step on it"):
-        begin().then(plain)  # pyright: ignore
+        begin().then(plain)  # pyright: ignore[reportArgumentType] - wrong on purpose
     with pytest.raises(DefinitionError, match=r"call \.commit\(\) on it first"):
-        begin().then(begin("inner").then(add_one))  # pyright: ignore
+        begin().then(begin("inner").then(add_one))  # pyright: ignore[reportArgumentType] - wrong on purpose
     with pytest.raises(DefinitionError, match="not 3"):
-        begin().then(3)  # pyright: ignore
+        begin().then(3)  # pyright: ignore[reportArgumentType] - wrong on purpose
 
 
 def test_a_maps_type_is_read_off_its_annotation_or_given() -> None:
@@ -131,12 +132,12 @@ def test_an_async_map_is_refused() -> None:
         return value * 2
 
     with pytest.raises(DefinitionError, match="make a step of an async one"):
-        begin().map(double, output_schema=int)  # pyright: ignore
+        begin().map(double, output_schema=int)
 
 
 def test_a_map_of_another_shape_is_refused() -> None:
     with pytest.raises(DefinitionError, match="must take its input"):
-        begin().map(lambda: 1, output_schema=int)  # pyright: ignore
+        begin().map(lambda: 1, output_schema=int)  # pyright: ignore[reportArgumentType, reportCallIssue] - wrong on purpose
 
 
 def test_a_map_takes_a_context_only_where_it_requires_one() -> None:
@@ -176,3 +177,15 @@ def test_the_hash_tells_ids_and_kinds_apart_and_nothing_else() -> None:
         return value
 
     assert begin().then(reworded).commit().definition_hash == same
+
+
+def test_a_sleeps_function_is_a_plain_one_and_is_named_as_such() -> None:
+    async def later(value: int) -> timedelta:
+        return timedelta(seconds=value)
+
+    with pytest.raises(
+        DefinitionError, match=r"the function of 'sleep-1' in workflow 'w' is async"
+    ):
+        begin().sleep(later)  # pyright: ignore[reportArgumentType, reportCallIssue] - wrong on purpose
+    with pytest.raises(DefinitionError, match="takes a timedelta, or a function"):
+        begin().sleep(5)  # pyright: ignore[reportArgumentType, reportCallIssue] - wrong on purpose

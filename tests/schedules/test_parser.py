@@ -122,7 +122,7 @@ def test_a_spec_is_frozen_and_hashable() -> None:
     spec = parse_cron("@daily")
     assert hash(spec) == hash(parse_cron("@daily"))
     with pytest.raises(FrozenInstanceError):
-        spec.source = ""  # type: ignore[misc]
+        spec.source = ""  # pyright: ignore[reportAttributeAccessIssue] - wrong on purpose
 
 
 @pytest.mark.parametrize(

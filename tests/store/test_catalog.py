@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,8 +27,8 @@ def connection(file: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def found(name: str, **more: object) -> AutomationFile:
-    return AutomationFile(name, 10, 1, "ok", **more)  # pyright: ignore
+def found(name: str, **more: Any) -> AutomationFile:
+    return AutomationFile(name, 10, 1, "ok", **more)
 
 
 def entry(workflow_id: str, file: str, last_input: str | None = None) -> CatalogEntry:

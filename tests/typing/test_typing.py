@@ -30,6 +30,7 @@ def expected(file: Path) -> dict[int, re.Pattern[str]]:
 def pyright() -> Errors:
     settings = CASES / "pyrightconfig.json"
     command = [sys.executable, "-m", "pyright", "--outputjson", "--project", str(settings)]
+    command += ["--pythonpath", sys.executable]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     report = json.loads(result.stdout)
     assert report["summary"]["filesAnalyzed"] == len(FILES)

@@ -6,8 +6,11 @@ variable.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
+
+from wrkflw_tui.engine.builder_base import BuilderBase, Prev, WIn, WOut
+from wrkflw_tui.engine.errors import DefinitionError
+from wrkflw_tui.engine.nodes import BranchNode, ParallelNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,9 +19,6 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.models import StepFailure
     from wrkflw_tui.engine.runnable import Runnable
 
-WIn = TypeVar("WIn")
-WOut = TypeVar("WOut")
-Prev = TypeVar("Prev", covariant=True)
 P = TypeVar("P")
 N = TypeVar("N")
 A = TypeVar("A")
@@ -35,7 +35,7 @@ Case: TypeAlias = "tuple[Callable[[P], bool], Runnable[P, N]]"
 OrFailure: TypeAlias = "N | StepFailure"
 
 
-class ArmsBuilder(ABC, Generic[WIn, Prev, WOut]):
+class ArmsBuilder(BuilderBase[WIn, Prev, WOut]):
     """The part of the builder that leads into several steps at once."""
 
     # fmt: off
@@ -180,6 +180,12 @@ class ArmsBuilder(ABC, Generic[WIn, Prev, WOut]):
     ) -> WorkflowBuilder[WIn, A | B | C | D | E | F | G, WOut]: ...
     @overload
     def branch(
+        self, a: Case[Prev, A], b: Case[Prev, B], c: Case[Prev, C], d: Case[Prev, D],
+        e: Case[Prev, E], f: Case[Prev, F], g: Case[Prev, G], h: Case[Prev, H], /, *,
+        id: str | None = None
+    ) -> WorkflowBuilder[WIn, A | B | C | D | E | F | G | H, WOut]: ...
+    @overload
+    def branch(
         self, a: Case[Prev, A], /, *, otherwise: Arm[Prev, H], id: str | None = None
     ) -> WorkflowBuilder[WIn, A | H, WOut]: ...
     @overload
@@ -276,16 +282,28 @@ class ArmsBuilder(ABC, Generic[WIn, Prev, WOut]):
         """
         return self._add_branch("branch-all", cases, None, id)
 
-    @abstractmethod
     def _add_parallel(
         self, arms: Sequence[Runnable[Any, Any]], limit: int | None, collects: bool, id: str | None
-    ) -> WorkflowBuilder[WIn, Any, WOut]: ...
+    ) -> WorkflowBuilder[WIn, Any, WOut]:
+        id = id or self._count("parallel")
+        if not arms:
+            raise DefinitionError(f"workflow {self._id!r}: {id} has no arm")
+        if limit is not None:
+            self._positive(limit, "limit")
+        bodies = tuple(self._body(arm, ".parallel()") for arm in arms)
+        return self._add(ParallelNode(id, bodies, limit, collects))
 
-    @abstractmethod
     def _add_branch(
         self,
         kind: str,
         cases: Sequence[tuple[Callable[..., bool], Runnable[Any, Any]]],
         otherwise: Runnable[Any, Any] | None,
         id: str | None,
-    ) -> WorkflowBuilder[WIn, Any, WOut]: ...
+    ) -> WorkflowBuilder[WIn, Any, WOut]:
+        id = id or self._count(kind)
+        if not cases:
+            raise DefinitionError(f"workflow {self._id!r}: {id} has no arm")
+        what = f".{kind.replace('-', '_')}()"
+        arms = tuple((self._condition(c, id), self._body(arm, what)) for c, arm in cases)
+        last = None if otherwise is None else self._body(otherwise, what)
+        return self._add(BranchNode(id, arms, last, kind == "branch-all"))

@@ -31,40 +31,14 @@ class AttemptFailed(Exception):
         """Whether the call is still going on: it did not stop when told to."""
 
 
-async def attempt(
-    step: Step[object, object],
-    arguments: tuple[object, ...],
-    cancelled: StopFlag,
-    clock: Clock,
-) -> object:
-    """Call the step's function and return what it returns. Raises `AttemptFailed`.
-
-    `cancelled` is set when the step should stop: its time is up, or the caller is cancelled.
-    """
-    before = _cancels()
-    try:
-        if step.timeout is not None:
-            return await _call_in_time(step, arguments, step.timeout, cancelled, clock)
-        # In a task of its own: what the step's task groups and timeouts cancel is its own business.
-        call = _call(step, arguments)
-        return await (asyncio.create_task(call) if step.is_async else call)
-    except asyncio.CancelledError as error:
-        if _cancels() == before:
-            raise AttemptFailed(error) from error  # it cancelled itself
-        cancelled.set()
-        raise
-    finally:
-        if _cancels() > before:
-            raise asyncio.CancelledError  # also where the step swallowed it: nothing comes after it
-
-
-def _cancels() -> int:
+def cancels() -> int:
     """Count how often this task was cancelled, and did not end."""
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()
 
 
-async def _call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
+async def call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
+    """Call the step's function and return what it returns. Raises `AttemptFailed`."""
     try:
         if step.is_async:
             return await cast("Awaitable[object]", step.function(*arguments))
@@ -90,23 +64,25 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner  # pyright: ignore[reportUnknownArgumentType] - a group's parameter is not narrowed
 
 
-async def _call_in_time(
+async def call_in_time(
     step: Step[object, object],
     arguments: tuple[object, ...],
     limit: timedelta,
     cancelled: StopFlag,
     clock: Clock,
 ) -> object:
-    call = asyncio.create_task(_call(step, arguments))
+    """Like `call`, for `limit` at most; `cancelled` is set when the step should stop."""
+    calling = asyncio.create_task(call(step, arguments))
     timer = asyncio.create_task(clock.sleep(limit))
     try:
-        await asyncio.wait({call, timer}, return_when=asyncio.FIRST_COMPLETED)
-        if call.done():
-            return call.result()
+        await asyncio.wait({calling, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if calling.done():
+            return calling.result()
         cancelled.set()
-        left_behind = await _stop(step, call, wait=True)
+        left_behind = await _stop(step, calling, wait=True)
     except asyncio.CancelledError:
-        await _stop(step, call, wait=step.is_async)
+        cancelled.set()
+        await _stop(step, calling, wait=step.is_async)
         raise
     finally:
         timer.cancel()

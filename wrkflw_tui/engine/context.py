@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Never, NoReturn, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Never, NoReturn, Protocol, TypeVar, cast, overload
 
 from wrkflw_tui.engine.errors import DefinitionError, StepNotRun, WrkflwError, printable
 from wrkflw_tui.engine.models import Progress
@@ -143,9 +143,13 @@ class StepContext:
             raise StepNotRun(f"no foreach over {step.id!r} began in run {self.run_id} yet")
         return [step.output_schema.load(text) for text in texts]
 
-    def get_init_data(self, schema: type[T] | TypeAdapter[T]) -> T:
+    @overload
+    def get_init_data(self, schema: None) -> None: ...
+    @overload
+    def get_init_data(self, schema: type[T] | TypeAdapter[T]) -> T: ...
+    def get_init_data(self, schema: object) -> object:
         """Return the innermost workflow's input, read as `schema`."""
-        return Schema[T](schema).load(self._frame.input)
+        return Schema[object](schema).load(self._frame.input)
 
     def get_state(self, schema: type[T] | TypeAdapter[T]) -> T:
         """Return the workflow's state, read as `schema`, with what this attempt has set.
@@ -163,6 +167,11 @@ class StepContext:
         """
         self._state.set(value, self._frame.workflow.id)
 
+    @overload
+    def suspend(
+        self, schema: None, *, reason: str = "", payload: object = None, key: str | None = None
+    ) -> None: ...
+    @overload
     def suspend(
         self,
         schema: type[T] | TypeAdapter[T],
@@ -170,11 +179,15 @@ class StepContext:
         reason: str = "",
         payload: object = None,
         key: str | None = None,
-    ) -> T:
+    ) -> T: ...
+    def suspend(
+        self, schema: object, *, reason: str = "", payload: object = None, key: str | None = None
+    ) -> object:
         """Return a person's answer; without one yet, end this attempt and wait for it.
 
         Once it is given the step runs again from its top. A second question of one step needs a
-        `key` of its own. `payload` is shown with the question.
+        `key` of its own. `payload` is shown with the question. The schema `None` asks for nothing
+        but that a person lets it go on.
         """
         key = key or ""
         if key in self._asked:
@@ -182,7 +195,7 @@ class StepContext:
                 f"{self.path} asks twice with the same key: give the second question a key="
             )
         self._asked.add(key)
-        asks = Schema[T](schema)
+        asks = Schema[object](schema)
         text = self._walk.answer(self.path, key)
         refused = ""
         if text is not None:
@@ -191,7 +204,7 @@ class StepContext:
             except ValueError as error:
                 refused = printable(str(error))
                 reason = f"{reason} (the last answer did not fit: {refused})".strip()
-        raise Suspend(cast("Schema[object]", asks), key, printable(reason), payload, refused)
+        raise Suspend(asks, key, printable(reason), payload, refused)
 
     def bail(self, output: object) -> NoReturn:
         """End the innermost workflow here, successfully, with that output.

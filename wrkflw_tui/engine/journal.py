@@ -36,9 +36,7 @@ class Entry:
     """How often in a row the process died during it."""
     output: str | None = None
     error: str | None = None
-    finished_at: int | None = None
     kind: NodeKind = "step"
-    ended: int | None = None
     wake_at: int | None = None
     """When what it waits for is due, in microseconds."""
     question: str | None = None
@@ -161,7 +159,7 @@ class Journal(Protocol):
         ...
 
     def open_questions(self) -> list[Question]:
-        """Return what the run waits to be told, in the order of asking."""
+        """Return what the run waits to be told, in the order of the attempts that asked."""
         ...
 
     def listen(self, on_message: Callable[[], None], on_cancel: Callable[[], None]) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Literal, TypeAlias, cast
 
 RunStatus: TypeAlias = Literal[
     "queued", "running", "sleeping", "suspended", "success", "failed", "cancelled"
@@ -38,7 +36,9 @@ OPEN: frozenset[StepStatus] = frozenset({"waiting", "suspended"})
 """What an attempt is that nobody works on, and that is not over either."""
 ACTIVE: frozenset[RunStatus] = frozenset({"queued", "running"})
 
-JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | Mapping[str, JsonValue] | None"
+JsonValue: TypeAlias = (
+    bool | int | float | str | list["JsonValue"] | Mapping[str, "JsonValue"] | None
+)
 
 
 def parse_json(text: str | None) -> JsonValue:

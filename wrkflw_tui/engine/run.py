@@ -35,6 +35,16 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.workflow import Workflow
 
 
+class _LeftOut:
+    """Stands for an argument that was not given, where `None` is a value."""
+
+    def __repr__(self) -> str:
+        return "<left out>"
+
+
+_LEFT_OUT = _LeftOut()
+
+
 class BaseRun(Generic[Out]):
     """What can be done with a run once it is on record."""
 
@@ -101,7 +111,7 @@ class BaseRun(Generic[Out]):
         """
         return self._storage.events(self._id, since)
 
-    async def fork(self, at: str, *, input_data: object = ...) -> ForkedRun[Out]:
+    async def fork(self, at: str, *, input_data: object = _LEFT_OUT) -> ForkedRun[Out]:
         """Put a new run on record that takes over what came before the step at a path.
 
         Sibling items and arms are taken over too; later iterations and steps are not. With
@@ -110,7 +120,7 @@ class BaseRun(Generic[Out]):
         `InvalidInput` and `DefinitionChanged`.
         """
         text = None
-        if input_data is not ...:
+        if not isinstance(input_data, _LeftOut):
             text = input_value(at, self._input_schema(at), input_data).text
         new_id = new_run_id()
         await self._storage.fork(self._id, at, self._workflow, new_id, text)

@@ -17,6 +17,9 @@ from wrkflw_tui.engine.errors import DefinitionError, WrkflwError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic.plugin._schema_validator import PluggableSchemaValidator
+    from pydantic_core import SchemaSerializer, SchemaValidator
+
 T = TypeVar("T")
 
 
@@ -66,6 +69,11 @@ class Schema(Generic[T]):
             ) from error
 
     @cached_property
+    def _core(self) -> tuple[SchemaValidator | PluggableSchemaValidator, SchemaSerializer]:
+        # The adapter's own methods take twice as long, and steps are many.
+        return self._adapter.validator, self._adapter.serializer
+
+    @cached_property
     def items(self) -> Schema[object] | None:
         """What reads one item of a plain `list[Item]`; `None` for any other type."""
         source: object = self.source
@@ -87,11 +95,11 @@ class Schema(Generic[T]):
     def validate(self, value: object) -> T:
         """Return `value` as this type. Raises Pydantic's `ValidationError`."""
         # from_attributes: a model with more fields passes where fewer are asked for.
-        return self._adapter.validate_python(value, from_attributes=True)
+        return cast("T", self._core[0].validate_python(value, from_attributes=True))
 
     def load(self, text: str) -> T:
         """Read a recorded JSON text. Raises Pydantic's `ValidationError`."""
-        return self._adapter.validate_json(text)
+        return cast("T", self._core[0].validate_json(text))
 
     def store(self, value: object) -> tuple[str, T]:
         """Return the JSON to record for `value`, and the value as it will be read back.
@@ -99,15 +107,28 @@ class Schema(Generic[T]):
         Raises `ValidationError` where `value` is not of this type, and `UnstorableValue` where
         what is read back would not equal it.
         """
-        valid = self._adapter.validate_python(value)
+        validator, serializer = self._core
+        valid = cast("T", validator.validate_python(value))
+        # What a warning would tell of, the reading back finds too.
+        try:
+            text = serializer.to_json(valid, warnings=False).decode()
+            back = cast("T", validator.validate_json(text))
+        except (ValueError, PydanticSerializationError):
+            return self._store_otherwise(valid)
+        if _is_same(valid, back) or reads_back(valid, back):
+            return text, back
+        return self._store_otherwise(valid)
+
+    def _store_otherwise(self, valid: T) -> tuple[str, T]:
+        """Find another way to write a value, or say what is wrong with the usual one."""
         problem = ""
         for text in self._writings(valid):
             try:
-                back = self._adapter.validate_json(text)
+                back = cast("T", self._core[0].validate_json(text))
             except ValidationError as error:
                 problem = problem or f"cannot be read back from the record: {error}"
                 continue
-            if back == valid or reads_back(valid, back):
+            if _is_same(valid, back) or reads_back(valid, back):
                 return text, back
             problem = f"would read back differently: {_short(valid)} became {_short(back)}"
         raise UnstorableValue(f"a value of {name_of(self.source)} {problem}")
@@ -134,6 +155,15 @@ class Schema(Generic[T]):
 
     def __str__(self) -> str:
         return name_of(self.source)
+
+
+def _is_same(value: object, back: object) -> bool:
+    """Tell whether two values are plainly equal; quicker than a model's own comparison."""
+    if isinstance(value, BaseModel) and type(value) is type(back):
+        same_fields = vars(value) == vars(back)
+        if same_fields and value.__pydantic_extra__ is None and value.__pydantic_private__ is None:
+            return True
+    return value == back
 
 
 def name_of(source: object) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.attempt import AttemptFailed, attempt
+from wrkflw_tui.engine.attempt import AttemptFailed, call, call_in_time, cancels
 from wrkflw_tui.engine.context import Bail, StopFlag, Suspend, current_step
 from wrkflw_tui.engine.errors import StepCrashed, describe_error
 from wrkflw_tui.engine.frames import StateView
@@ -15,6 +15,8 @@ from wrkflw_tui.engine.schema import check_size, plain_json
 from wrkflw_tui.engine.values import Bailed, LeftBehind, StepFailed, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from wrkflw_tui.engine.frames import Frame
     from wrkflw_tui.engine.journal import Entry
     from wrkflw_tui.engine.retry import RetryPolicy
@@ -25,16 +27,11 @@ CRASHES_IN_A_ROW = 3
 """A step during which the process died this often in a row is not entered again."""
 
 
-async def walk_step(
-    walk: Walk,
-    step: Step[object, object],
-    path: str,
-    frame: Frame,
-    value: Value,
-    known: Entry | None,
-) -> Value:
+def walk_step(
+    walk: Walk, step: Step[object, object], path: str, frame: Frame, value: Value
+) -> Awaitable[Value]:
     """Call the step until it succeeds, has finally failed or ends its workflow."""
-    return await _StepWalk(walk, step, path, frame, value).go(known)
+    return _StepWalk(walk, step, path, frame, value).go(walk.journal.find(path))
 
 
 class _StepWalk:
@@ -107,15 +104,25 @@ class _StepWalk:
         await walk.journal.commit()
         token = current_step.set(entry.path)
         walk.active[entry.path] = entry
+        before = cancels()
         try:
-            return await attempt(step, arguments, stop, walk.clock)
-        except asyncio.CancelledError:
+            if step.timeout is not None:
+                return await call_in_time(step, arguments, step.timeout, stop, walk.clock)
+            calling = call(step, arguments)
+            # In a task of its own: what its task groups and timeouts cancel is its own business.
+            return await (asyncio.create_task(calling) if step.is_async else calling)
+        except asyncio.CancelledError as error:
+            if cancels() == before:
+                raise AttemptFailed(error) from error  # it cancelled itself
+            stop.set()
             # A thread cannot be ended: where the run goes on without the step, the process must.
             walk.left_behind |= not step.is_async
             raise
         finally:
             del walk.active[entry.path]
             current_step.reset(token)
+            if cancels() > before:
+                raise asyncio.CancelledError  # also where it was swallowed: nothing comes after it
 
     async def _take_up(self, known: Entry) -> None:
         """Take up a step that was entered before: the attempts it used count."""

@@ -111,7 +111,24 @@ class Walk:
 
         `suffix` is the index of an item or an iteration.
         """
+        path = f"{frame.prefix}{node.id}{suffix}"
         match node:
+            case StepNode(step):
+                known = self._recorded(path, step.output_schema, frame)
+                value = self._forked(path, node, value)
+                return known or await walk_step(self, step, path, frame, value)
+            case MapNode():
+                known = self._recorded(path, node.output_schema, frame)
+                return known or self._map(node, path, frame, value)
+            case WorkflowNode(workflow):
+                known = self._recorded(path, workflow.output_schema, frame)
+                value = self._forked(path, node, value)
+                return known or await self._nested(workflow, path, frame, value)
+            case WaitNode():
+                known = self._recorded(path, node.output_schema, frame)
+                return known or await walk_wait(self, node, path, frame, value)
+            case SleepNode():
+                return await walk_sleep(self, node, path, frame, value)
             case ParallelNode():
                 return await walk_parallel(self, node, frame, value)
             case BranchNode():
@@ -122,27 +139,15 @@ class Walk:
                 return await walk_loop(self, node, frame, value)
             case RecoverNode():
                 return await walk_recover(self, node, frame, value)
-            case _:
-                pass
-        path = f"{frame.prefix}{node.id}{suffix}"
-        if isinstance(node, SleepNode):
-            return await walk_sleep(self, node, path, frame, value)
+
+    def _recorded(self, path: str, schema: Schema[object], frame: Frame) -> Value | None:
+        """Return what is on record at a path; raises `Bailed` where it ended its workflow."""
         known = self.journal.find(path)
-        if known is not None and known.output is not None:
-            if known.status == "success":
-                return Value(known.output, node.output_schema)
-            if known.status == "bailed":
-                raise Bailed(Value(known.output, frame.workflow.output_schema))
-        match node:
-            case StepNode(step):
-                value = self._forked(path, node, value)
-                return await walk_step(self, step, path, frame, value, known)
-            case WorkflowNode(workflow):
-                return await self._nested(workflow, path, frame, self._forked(path, node, value))
-            case MapNode():
-                return self._map(node, path, frame, value)
-            case WaitNode():
-                return await walk_wait(self, node, path, frame, value)
+        if known is None or known.output is None:
+            return None
+        if known.status == "bailed":
+            raise Bailed(Value(known.output, frame.workflow.output_schema))
+        return Value(known.output, schema) if known.status == "success" else None
 
     def _forked(self, path: str, node: StepNode | WorkflowNode, value: Value) -> Value:
         """Return what a step is given: the value in hand, unless a fork began with another."""
@@ -204,7 +209,7 @@ class Walk:
         view = StateView(frame.state)
         context = replace(self.context(entry, node_id, frame, view), iteration=iteration)
         result = function.function(taken, context)
-        entry.state = view.keep()
+        entry.state = view.keep() or entry.state  # a branch may ask several
         return result
 
     def begin(self, path: str, id: str, kind: NodeKind, input: str | None) -> Entry:

@@ -12,10 +12,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from wrkflw_tui.engine.errors import StorageError
-from wrkflw_tui.store.file import Turn, connect, prepare, transaction
+from wrkflw_tui.store.file import Turn, connect, is_in_memory, prepare, transaction
+from wrkflw_tui.store.rows import do_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class _Job(Generic[T]):
 
 _Late = tuple[
     "Callable[[], Callable[[sqlite3.Connection], None]]",
-    "Callable[[BaseException | None], object]",
+    "Callable[[None, BaseException | None], object]",
 ]
 
 
@@ -96,8 +97,7 @@ class CommitHere:
             if self._connection is None:
                 self._connection = connect(self._path, timeout=0)
             with transaction(self._connection):
-                for work in works:
-                    work(self._connection)
+                do_all(self._connection, works)
         except Exception:
             return False  # undone: the writer's thread does it again, and says what is wrong
         return True
@@ -124,13 +124,16 @@ class Database:
         self._turn = Turn(path)
         self._here = CommitHere(path)
         self._soon: dict[asyncio.AbstractEventLoop, list[_Late]] = {}
-        self._writes: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._writes: queue.SimpleQueue[Sequence[_Job[Any]] | None] = queue.SimpleQueue()
         self._reads: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._preparing = threading.Lock()
         self._prepared = False
+        self._anchor: sqlite3.Connection | None = None
+        """What lies in memory is gone once no connection to it is open."""
         self._waiting = 0
+        self._pending = 0
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction and return what it returns, once that is on disk.
@@ -153,13 +156,13 @@ class Database:
 
         Writes are done in the order of submission.
         """
-        self._put(_Job(work, loop, done))
+        self._put([_Job(work, loop, done)])
 
     def submit_soon(
         self,
         take: Callable[[], Callable[[sqlite3.Connection], None]],
         loop: asyncio.AbstractEventLoop,
-        done: Callable[[BaseException | None], object],
+        done: Callable[[None, BaseException | None], object],
     ) -> None:
         """Submit at the end of this turn of the loop, when `take` is asked for the work.
 
@@ -173,20 +176,18 @@ class Database:
         batch.append((take, done))
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        jobs: list[_Job[None]] = []
-        for take, done in self._soon.pop(loop):
-            jobs.append(_Job(take(), loop, lambda _, error, done=done: done(error)))
+        jobs = [_Job(take(), loop, done) for take, done in self._soon.pop(loop)]
         if not self._waiting and self._here.commit([job.work for job in jobs]):
             _call_back(jobs)
         else:
-            for job in jobs:
-                self._put(job)
+            self._put(jobs)
 
-    def _put(self, job: _Job[Any]) -> None:
+    def _put(self, jobs: Sequence[_Job[Any]]) -> None:
         self._start()
         with self._lock:
-            self._waiting += 1
-        self._writes.put(job)
+            self._waiting += len(jobs)
+            self._pending += len(jobs)
+        self._writes.put(jobs)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on a connection that only reads, and return what it returns."""
@@ -203,7 +204,19 @@ class Database:
     ) -> None:
         """Like `read`, without waiting; `done` is called in `loop`."""
         self._start()
+        with self._lock:
+            self._pending += 1
         self._reads.put(_Job(work, loop, done))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything was submitted whose outcome is not known yet."""
+        return self._pending > 0 or bool(self._soon)
+
+    def _told(self, jobs: int) -> None:
+        """Count jobs whose outcome is on its way to their loop."""
+        with self._lock:
+            self._pending -= jobs
 
     async def close(self) -> None:
         """Finish what was submitted and close the file."""
@@ -218,6 +231,9 @@ class Database:
                 await asyncio.to_thread(thread.join)
         self._here.close()
         self._turn.close()
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor, self._prepared = None, False
 
     def _start(self) -> None:
         if self._threads:
@@ -236,6 +252,8 @@ class Database:
         """Open the file for one of the threads; the first of them prepares it."""
         with self._preparing:
             if not self._prepared:
+                if is_in_memory(self.path) and self._anchor is None:
+                    self._anchor = connect(self.path)
                 prepare(self.path)
                 self._prepared = True
         return connect(self.path, read_only=read_only)
@@ -250,6 +268,7 @@ class Database:
             except BaseException as error:
                 job.error = _named(error, self.path)
             _settle([job])
+            self._told(1)
         if connection is not None:
             connection.close()
 
@@ -260,13 +279,13 @@ class Database:
             first = self._writes.get()
             if first is None:
                 break
-            jobs = [first]
+            jobs = list(first)
             while not self._writes.empty():
                 following = self._writes.get()
                 if following is None:
                     ended = True
                     break
-                jobs.append(following)
+                jobs += following
             try:
                 if connection is None:
                     connection = self._open(read_only=False)
@@ -278,14 +297,16 @@ class Database:
                 self._waiting -= len(jobs)
                 self._here.may_begin = connection is not None
             _settle(jobs)
+            self._told(len(jobs))
         if connection is not None:
             connection.close()
 
     def _commit(self, connection: sqlite3.Connection, jobs: list[_Job[Any]]) -> None:
         try:
             with self._turn, transaction(connection):
-                for job in jobs:
-                    job.result = job.work(connection)
+                results = do_all(connection, [job.work for job in jobs])
+            for job, result in zip(jobs, results, strict=True):
+                job.result = result
         except BaseException:
             if len(jobs) == 1:
                 raise

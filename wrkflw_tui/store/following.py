@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.events import Event, RunEndedEvent, StepProgressed, events_of
@@ -15,19 +14,20 @@ if TYPE_CHECKING:
 
     from wrkflw_tui.engine.models import Progress, StepResult
     from wrkflw_tui.store.database import Database
-
-LOOK = 0.05
-"""Seconds between two looks at the record."""
+    from wrkflw_tui.store.listener import Listener
 
 
-async def follow(database: Database, run_id: str, since: int) -> AsyncIterator[Event]:
+async def follow(
+    database: Database, listener: Listener, run_id: str, since: int
+) -> AsyncIterator[Event]:
     """Yield a run's events after the one numbered `since`, until it ends. Raises `RunNotFound`."""
     follower = _Follower(run_id, since)
-    while not follower.is_over:
-        for event in await database.read(follower.look):
-            yield event
-        if not follower.is_over:
-            await asyncio.sleep(LOOK)
+    with listener.watch() as watch:
+        while not follower.is_over:
+            for event in await database.read(follower.look):
+                yield event
+            if not follower.is_over:
+                await watch.change()
 
 
 class _Follower:
@@ -37,16 +37,11 @@ class _Follower:
         self._run_id = run_id
         self._last: int = since
         self._oldest_open: int = 0
-        self._version: object = None
         self._progress: dict[int, Progress] = {}
         self.is_over = False
 
     def look(self, connection: sqlite3.Connection) -> list[Event]:
         """Return what has happened since the last look."""
-        version = connection.execute("PRAGMA data_version").fetchone()[0]
-        if version == self._version:
-            return []
-        self._version = version
         connection.execute("BEGIN")  # one moment of the record for the run and its steps
         try:
             row = run_row(connection, self._run_id, f"{SUMMARY}, result, last_event")

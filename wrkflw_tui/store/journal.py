@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from wrkflw_tui.engine.journal import Entry
@@ -77,7 +78,7 @@ class SqliteJournal:
         self._ending: tuple[RunStatus, str | None, str | None, int | None] | None = None
         self._finished_as: RunStatus = "running"
         self._waiters: list[asyncio.Future[None]] | None = None
-        self._in_flight: list[list[asyncio.Future[None]]] = []
+        self._in_flight: deque[list[asyncio.Future[None]]] = deque()
         self._on_message: Callable[[], None] | None = None
         self._on_cancel: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -142,11 +143,11 @@ class SqliteJournal:
         """Put the end of an attempt, with the question and the state that its entry holds."""
         row = self._active.pop(entry.path, None) or self._open.pop(entry.path)
         self._order += 1
-        entry.ended = self._order
+        row.ended = self._order
         entry.status = status
         entry.output = output
         entry.error = error
-        entry.finished_at = self._now()
+        row.finished_at = self._now()
         entry.crashes = 0
         if status == "failed":
             entry.failures += 1
@@ -240,10 +241,12 @@ class SqliteJournal:
 
     def open_questions(self) -> list[Question]:
         """Return what the run waits to be told, in the order of asking."""
-        waiting = sorted(
-            (row.entry for row in self._open.values()), key=lambda e: e.ended or e.order
-        )
+        waiting = sorted((row.entry for row in self._open.values()), key=lambda e: e.order)
         return [Question.from_json(e.path, e.question) for e in waiting if e.question is not None]
+
+    def at_work(self) -> list[Entry]:
+        """Return the attempts that are under way."""
+        return [row.entry for row in self._active.values()]
 
     def listen(self, on_message: Callable[[], None], on_cancel: Callable[[], None]) -> None:
         """Call back when the run was told something, from this process or another one."""
@@ -259,7 +262,7 @@ class SqliteJournal:
 
     def heard(self, messages: list[sqlite3.Row]) -> None:
         """Take the messages to this run among all that the listener has read."""
-        if self._on_message is None or self._on_cancel is None:
+        if self._on_message is None or self._on_cancel is None or self.key is None:
             return
         for message in messages:
             if message["run"] == self.key and message["id"] > self.record.last_message:
@@ -297,28 +300,25 @@ class SqliteJournal:
     def _next_round(self) -> list[asyncio.Future[None]]:
         """Send at the end of this turn of the loop, with what the other arms put in it."""
         if self._waiters is None:
-            waiters: list[asyncio.Future[None]] = []
-            self._waiters = waiters
-            self._database.submit_soon(
-                self._take, self._loop, lambda error: self._settle(waiters, error)
-            )
+            self._waiters = []
+            self._database.submit_soon(self._take, self._loop, self._settle)
         return self._waiters
 
     def _write_rest(self) -> None:
         if (self._progress or self._rows) and not self.has_ended:
             self._next_round()
 
-    def _take(self) -> Callable[[sqlite3.Connection], None]:
+    def _take(self) -> Work:
         if self._waiters is not None:
             self._in_flight.append(self._waiters)
             self._waiters = None
         return self._transaction()
 
-    def _settle(self, waiters: list[asyncio.Future[None]], error: BaseException | None) -> None:
-        self._in_flight.pop(0)  # they are settled in the order in which they were sent
+    def _settle(self, _: object, error: BaseException | None) -> None:
         if error is not None:
             self._broken = error
-        for waiter in waiters:
+        # They are settled in the order in which they were sent.
+        for waiter in self._in_flight.popleft():
             if waiter.done():
                 continue
             if error is None:
@@ -326,38 +326,50 @@ class SqliteJournal:
             else:
                 waiter.set_exception(error)
 
-    def _transaction(self) -> Callable[[sqlite3.Connection], None]:
+    def _transaction(self) -> Work:
         """Take all that was put; return the work that writes it."""
+        rows, self._rows = self._rows, {}
+        progress = self._take_progress(rows) if self._progress else {}
+        work = Work(self.key, self._epoch, self._now(), self._order)
+        work.at_work, work.done = self._at_work(), self._done
+        for order, row in rows.items():
+            work.rows.append(row.values(progress.get(order)))
+            if row.entry.state is not None:
+                work.states = self.record.states
+        if self._taken or self._refused:
+            work.taken, self._taken = self._taken, []
+            work.refused, self._refused = self._refused, []
+        work.heard = self.record.last_message
+        if self._ending is not None:
+            work.ending, self._ending = self._ending, None
+            work.on_finish = self._set_finished_as
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            work.opening = lambda connection, revision: self._open_run(
+                connection, opening, revision
+            )
+        return work
+
+    def _take_progress(self, rows: dict[int, Row]) -> dict[int, Progress]:
+        """Take what attempts at work have reported, and add their rows to those to write."""
         with self._progress_lock:
             progress, self._progress = self._progress, {}
-        rows, self._rows = self._rows, {}
-        for order in progress:
-            row = next((r for r in self._active.values() if r.entry.order == order), None)
-            if row is not None:
-                rows.setdefault(order, row)
-        work = Work(self._epoch, self._now(), self._at_work(), self._done, self._order)
-        for order, row in rows.items():
-            work.add(row, progress.get(order))
-        if any(row.entry.state is not None for row in rows.values()):
-            work.keep_states(self.record.states)
-        work.taken, self._taken = self._taken, []
-        work.refused, self._refused = self._refused, []
-        work.heard = self.record.last_message
-        work.ending, self._ending = self._ending, None
-        opening, self._opening = self._opening, None
+        for row in self._active.values():
+            if row.entry.order in progress:
+                rows.setdefault(row.entry.order, row)
+        return progress
 
-        def write(connection: sqlite3.Connection) -> None:
-            revision = work.next_revision(connection)
-            if opening is not None:
-                self.key = opening(connection, revision)
-                self.record.last_message = newest_message(connection)
-            ended_as = work.write(connection, cast("int", self.key), revision)
-            if ended_as is not None:
-                self._finished_as = ended_as
+    def _open_run(self, connection: sqlite3.Connection, opening: Opening, revision: int) -> int:
+        self.key = opening(connection, revision)
+        self.record.last_message = newest_message(connection)
+        return self.key
 
-        return write
+    def _set_finished_as(self, status: RunStatus) -> None:
+        self._finished_as = status
 
     def _at_work(self) -> str:
+        if not self._active and not self._open:
+            return "[]"
         paths = [r.entry.path for r in self._active.values() if r.entry.kind not in CONTAINERS]
         paths += [r.entry.path for r in self._open.values() if r.entry.kind not in CONTAINERS]
         # As JSON by hand: a path holds nothing that would need an escape.

@@ -1,13 +1,15 @@
-"""What runs of this process are told, from whichever process: looked for while any is walked."""
+"""What runs of this process are told, and that anything changed: looked for while anybody waits."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from wrkflw_tui.store.database import Database
     from wrkflw_tui.store.journal import SqliteJournal
@@ -16,71 +18,121 @@ LOOK = 0.05
 """Seconds between two looks at the record."""
 
 
+@dataclass(slots=True, eq=False)
+class _Ear:
+    """Who listens in one event loop."""
+
+    journals: set[SqliteJournal] = field(default_factory=set["SqliteJournal"])
+    watches: set[Watch] = field(default_factory=set["Watch"])
+    timer: asyncio.TimerHandle | None = None
+    version: object = None
+    """The file's `data_version` at the last look."""
+
+    @property
+    def is_needed(self) -> bool:
+        return bool(self.journals or self.watches)
+
+
+class Watch:
+    """Waits for commits, of this process too; misses none from the moment it is made."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    def tell(self) -> None:
+        """Say that somebody has committed."""
+        self._changed.set()
+
+    async def change(self) -> None:
+        """Return once somebody has committed since the last call."""
+        await self._changed.wait()
+        self._changed.clear()
+
+
 class Listener:
     """Hands new messages to the journals of the runs that they are for.
 
-    One for each storage. While journals listen it looks at the file's `data_version`, and reads
-    the messages only where somebody has committed since.
+    One for each storage, however many runs are walked or waited for: it looks at the file's
+    `data_version`, and reads the messages only where somebody has committed since.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._journals: dict[asyncio.AbstractEventLoop, set[SqliteJournal]] = {}
-        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
-        self._versions: dict[asyncio.AbstractEventLoop, int] = {}
+        self._ears: dict[asyncio.AbstractEventLoop, _Ear] = {}
 
     def add(self, journal: SqliteJournal) -> None:
         """Begin to listen for a run."""
-        loop = asyncio.get_running_loop()
-        journals = self._journals.setdefault(loop, set())
-        journals.add(journal)
-        if loop not in self._timers:
-            self._timers[loop] = loop.call_later(LOOK, self._look, loop)
+        self._ear().journals.add(journal)
 
     def remove(self, journal: SqliteJournal) -> None:
         """Listen for a run no longer."""
         loop = asyncio.get_running_loop()
-        journals = self._journals.get(loop, set())
-        journals.discard(journal)
-        if not journals:
-            self._journals.pop(loop, None)
-            self._versions.pop(loop, None)
-            timer = self._timers.pop(loop, None)
-            if timer is not None:
-                timer.cancel()
+        ear = self._ears.get(loop)
+        if ear is not None:
+            ear.journals.discard(journal)
+            self._close_if_idle(loop, ear)
+
+    @contextmanager
+    def watch(self) -> Generator[Watch]:
+        """Give what waits for changes of the record; make it before the record is read."""
+        loop = asyncio.get_running_loop()
+        ear, watch = self._ear(), Watch()
+        ear.watches.add(watch)
+        try:
+            yield watch
+        finally:
+            ear.watches.discard(watch)
+            self._close_if_idle(loop, ear)
+
+    def journals(self) -> list[SqliteJournal]:
+        """Return the journals of this event loop that listen."""
+        ear = self._ears.get(asyncio.get_running_loop())
+        return [] if ear is None else list(ear.journals)
 
     async def look_now(self) -> None:
         """Look at once: this process itself has told a run something."""
+        ear = self._ears.get(asyncio.get_running_loop())
+        if ear is not None:
+            ear.version = None
+            self._take(ear, await self._database.read(self._reading(ear)))
+
+    def _ear(self) -> _Ear:
         loop = asyncio.get_running_loop()
-        if loop in self._journals:
-            self._versions.pop(loop, None)
-            journals = self._listening(loop)
-            self._dispatch(loop, journals, await self._database.read(self._reading(loop, journals)))
+        ear = self._ears.get(loop)
+        if ear is None:
+            ear = self._ears[loop] = _Ear()
+            ear.timer = loop.call_later(LOOK, self._look, loop, ear)
+        return ear
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        journals = self._listening(loop)
+    def _close_if_idle(self, loop: asyncio.AbstractEventLoop, ear: _Ear) -> None:
+        if not ear.is_needed and self._ears.get(loop) is ear:
+            del self._ears[loop]
+            if ear.timer is not None:
+                ear.timer.cancel()
 
+    def _look(self, loop: asyncio.AbstractEventLoop, ear: _Ear) -> None:
         def done(rows: list[sqlite3.Row] | None, _: BaseException | None) -> None:
-            if loop in self._journals:  # else nobody listens any more
-                self._timers[loop] = loop.call_later(LOOK, self._look, loop)
-            self._dispatch(loop, journals, rows or [])
+            if self._ears.get(loop) is ear:  # else nobody listens any more
+                ear.timer = loop.call_later(LOOK, self._look, loop, ear)
+            self._take(ear, rows)
 
-        self._database.submit_read(self._reading(loop, journals), loop, done)
+        self._database.submit_read(self._reading(ear), loop, done)
 
-    def _listening(self, loop: asyncio.AbstractEventLoop) -> list[SqliteJournal]:
-        return [journal for journal in self._journals.get(loop, ()) if journal.key is not None]
+    def _reading(self, ear: _Ear) -> Callable[[sqlite3.Connection], list[sqlite3.Row] | None]:
+        """Return the work that reads what none of the journals has heard of yet.
 
-    def _reading(
-        self, loop: asyncio.AbstractEventLoop, journals: list[SqliteJournal]
-    ) -> Callable[[sqlite3.Connection], list[sqlite3.Row]]:
-        """Return the work that reads what none of the journals has heard of yet."""
-        since = min((journal.record.last_message for journal in journals), default=0)
+        It returns `None` where nobody has committed since the last look.
+        """
+        heard = [journal.record.last_message for journal in ear.journals if journal.key is not None]
+        since = min(heard, default=None)
 
-        def read(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+        def read(connection: sqlite3.Connection) -> list[sqlite3.Row] | None:
             version = connection.execute("PRAGMA data_version").fetchone()[0]
-            if not journals or version == self._versions.get(loop):
+            if version == ear.version:
+                return None
+            ear.version = version
+            if since is None:
                 return []
-            self._versions[loop] = version
             return connection.execute(
                 "SELECT id, run, kind, path, name, payload, refused, taken_by"
                 " FROM wrkflw_messages WHERE id > ? ORDER BY id",
@@ -89,12 +141,11 @@ class Listener:
 
         return read
 
-    def _dispatch(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        journals: list[SqliteJournal],
-        rows: list[sqlite3.Row],
-    ) -> None:
-        for journal in journals if rows else ():
-            if journal in self._journals.get(loop, ()):
+    def _take(self, ear: _Ear, rows: list[sqlite3.Row] | None) -> None:
+        if rows is None:
+            return
+        for watch in ear.watches:
+            watch.tell()
+        if rows:
+            for journal in list(ear.journals):
                 journal.heard(rows)

@@ -42,7 +42,7 @@ def load_record(connection: sqlite3.Connection, key: int) -> Record:
     entries = load_entries(connection, key, cast("int", row["budget_from"]))
     record = Record(
         entries=entries,
-        order=max([row["last_event"], *(max(e.order, e.ended or 0) for e in entries.values())]),
+        order=max(cast("int", row["last_event"]), _last_number(connection, key)),
         states=json.loads(row["state"] or "{}"),
         deadline=row["deadline"],
         forked_at=row["forked_from_path"],
@@ -59,6 +59,15 @@ def load_record(connection: sqlite3.Connection, key: int) -> Record:
             hear(record, message)
     record.last_message = newest_message(connection)
     return record
+
+
+def _last_number(connection: sqlite3.Connection, key: int) -> int:
+    row = connection.execute(
+        "SELECT coalesce(max(max(n, coalesce(ended, 0))), 0) FROM wrkflw_step_results"
+        " WHERE run = ?",
+        (key,),
+    ).fetchone()
+    return cast("int", row[0])
 
 
 def newest_message(connection: sqlite3.Connection) -> int:
@@ -87,13 +96,13 @@ def load_entries(
     """
     entries: dict[str, Entry] = {}
     rows = connection.execute(
-        "SELECT path, n, attempt, status, output, error, finished_at, kind, ended, wake_at,"
-        " question FROM wrkflw_step_results WHERE run = ? ORDER BY n",
+        "SELECT path, n, attempt, status, output, error, kind, wake_at, question"
+        " FROM wrkflw_step_results WHERE run = ? ORDER BY n",
         (key,),
     )
-    for path, n, attempt, status, output, error, finished_at, kind, *waits in rows:
+    for path, n, attempt, status, output, error, kind, wake_at, question in rows:
         before = entries.get(path)
-        entry = Entry(path, n, attempt, status, 0, 0, output, error, finished_at, kind, *waits)
+        entry = Entry(path, n, attempt, status, 0, 0, output, error, kind, wake_at, question)
         if before is not None:
             entry.failures = before.failures
         if n > budget_from:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.clock import Clock, SystemClock, micros_now
+from wrkflw_tui.engine.clock import Clock, SystemClock, TurnedClock, micros_now
 from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError, WrkflwError
 from wrkflw_tui.engine.models import to_micros
 from wrkflw_tui.store import claims, forks, leases, messages, snapshots, taking
 from wrkflw_tui.store.database import Database
+from wrkflw_tui.store.file import place_of
 from wrkflw_tui.store.following import follow
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.journal import Opening, SqliteJournal
-from wrkflw_tui.store.listener import LOOK, Listener
+from wrkflw_tui.store.listener import Listener
 from wrkflw_tui.store.record import Record
 from wrkflw_tui.store.runs import list_runs, read_snapshot
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncIterator
     from datetime import datetime
+    from pathlib import Path
 
     from wrkflw_tui.engine.events import Event
     from wrkflw_tui.engine.models import ErrorInfo, RunStatus, RunSummary, WorkflowSnapshot
@@ -32,10 +33,14 @@ if TYPE_CHECKING:
 
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 """How long the JSON of a result may be, unless it is configured."""
+LEASE_LOOK = 1.0
+"""Seconds between two looks whether a process that walks a run still lives."""
 
 
 class WorkflowStorage:
     """The record of all runs in one SQLite file.
+
+    With `:memory:` as its path it is in no file, and gone once it is closed.
 
     `clock` is what its runs go by. A result whose JSON takes more than `max_result_bytes` fails
     the step that returned it.
@@ -48,17 +53,32 @@ class WorkflowStorage:
         clock: Clock | None = None,
         max_result_bytes: int = MAX_RESULT_BYTES,
     ) -> None:
-        self.database = Database(Path(path))
+        self.database = Database(place_of(path))
         self.clock: Clock = clock or SystemClock()
         self.max_result_bytes = max_result_bytes
         self._listener = Listener(self.database)
         self._process: _ProcessLease | None = None
         self._left: dict[str, int] = {}
         """Runs whose walk here could not record its end, with the epochs of their claims."""
+        turned = None if clock is None else clock.now
+        self.now = micros_now if turned is None else lambda: to_micros(turned())
+        """Returns the clock's present instant in microseconds since the epoch."""
+        if isinstance(self.clock, TurnedClock):
+            self.clock.watch(self)
 
-    def now(self) -> int:
-        """Return the clock's present instant in microseconds since the epoch."""
-        return to_micros(self.clock.now())
+    @property
+    def is_busy(self) -> bool:
+        """Whether the record is being read or written."""
+        return self.database.is_busy
+
+    def steps_at_work(self) -> list[tuple[str, str, int]]:
+        """Return run, path and attempt of the steps that this event loop has called."""
+        return [
+            (journal.run_id, entry.path, entry.attempt)
+            for journal in self._listener.journals()
+            for entry in journal.at_work()
+            if entry.kind == "step"
+        ]
 
     def begin(self, run_id: str, workflow: Workflow[object, object], input: str) -> SqliteJournal:
         """Return the journal of a new run; its first commit puts the run on record.
@@ -219,8 +239,9 @@ class WorkflowStorage:
         """Return at that instant, or sooner where the run does not sleep any more."""
 
         async def disturbed() -> None:
-            while await self.database.read(lambda c: taking.is_asleep(c, run_id)):  # noqa: ASYNC110 - another process wakes it
-                await asyncio.sleep(LOOK)
+            with self._listener.watch() as watch:
+                while await self.database.read(lambda c: taking.is_asleep(c, run_id)):
+                    await watch.change()
 
         sleeping = asyncio.create_task(self.clock.sleep(until - self.clock.now()))
         looking = asyncio.create_task(disturbed())
@@ -233,15 +254,20 @@ class WorkflowStorage:
 
     async def settled(self, run_id: str) -> WorkflowSnapshot:
         """Return a run once nobody walks it any more."""
-        while not await self.database.read(  # noqa: ASYNC110 - another process walks it
-            lambda c: taking.is_settled(c, run_id)
-        ):
-            await asyncio.sleep(LOOK)
+
+        def is_settled(connection: sqlite3.Connection) -> bool:
+            return taking.is_settled(connection, run_id)
+
+        with self._listener.watch() as watch:
+            while not await self.database.read(is_settled):
+                # A process that dies commits nothing: its lease is looked at now and then.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(watch.change(), LEASE_LOOK)
         return await self.load_snapshot(run_id)
 
     def events(self, run_id: str, since: int) -> AsyncIterator[Event]:
         """Yield a run's events after the one numbered `since`, until it ends."""
-        return follow(self.database, run_id, since)
+        return follow(self.database, self._listener, run_id, since)
 
     async def save_snapshot(self, snapshot: WorkflowSnapshot) -> None:
         """Put a run on record as a snapshot has it, from another file for example.

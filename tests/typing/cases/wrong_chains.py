@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, TypeAdapter
 
+from wrkflw_tui import create_workflw  # E: create_workflw
 from wrkflw_tui import Step, StepContext, WorkflowStorage, create_step, create_workflow, step
 
 
