@@ -57,7 +57,7 @@ def calls() -> Calls:
     return Calls()
 
 
-def asking(calls: Calls, id: str = "ask", schema: Any = int, at_least: int = 0) -> Any:
+def asking(calls: Calls, id: str = "ask", at_least: int = 0) -> Any:
     """A step that asks for a number, and adds it to its input."""
 
     @step(id=id)
@@ -65,7 +65,7 @@ def asking(calls: Calls, id: str = "ask", schema: Any = int, at_least: int = 0) 
         calls.append(context.path)
         if value < at_least:
             return value
-        return value + context.suspend(schema, reason=f"How much more than {value}?")
+        return value + context.suspend(int, reason=f"How much more than {value}?")
 
     return ask
 
