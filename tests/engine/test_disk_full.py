@@ -115,7 +115,7 @@ async def test_what_was_lost_with_a_write_that_nobody_waited_for_is_not_passed_o
     submit_soon = storage.database.submit_soon
 
     def watch(take, loop, done) -> None:  # type: ignore[no-untyped-def]
-        def told(result: object, error: BaseException | None) -> None:
+        def told(result: None, error: BaseException | None) -> None:
             if error is not None:
                 refused.append(error)
             done(result, error)

@@ -20,6 +20,7 @@ from wrkflw_tui import (
     WorkflowCancelled,
     WorkflowFailed,
     WorkflowStorage,
+    WorkflowSuspended,
     create_workflow,
     step,
 )
@@ -328,3 +329,61 @@ def test_the_graph() -> None:
     assert [arm["id"] for arm in node.pop("arms")] == ["add-one", "to-text"]
     assert node == {"kind": "parallel", "id": "two", "limit": 3, "on_error": "fail"}
     assert flow.leaf_count == 2
+
+
+async def test_questions_are_listed_in_the_order_of_asking(storage: WorkflowStorage) -> None:
+    second_asks = asyncio.Event()
+
+    @step
+    async def first(value: int, context: StepContext) -> int:
+        await second_asks.wait()
+        return context.suspend(int, reason="first")
+
+    @step
+    async def second(value: int, context: StepContext) -> int:
+        second_asks.set()
+        return context.suspend(int, reason="second")
+
+    flow = begin(Any).parallel(first, second).commit()
+    run = flow.create_run(storage=storage)
+    with pytest.raises(WorkflowSuspended) as caught:
+        await run.start(1)
+    assert [question.reason for question in caught.value.questions] == ["second", "first"]
+    assert (await run.snapshot()).questions == tuple(caught.value.questions)
+
+
+async def test_a_bail_beside_other_items_lets_the_next_item_begin(
+    storage: WorkflowStorage,
+) -> None:
+    @step
+    async def bails(value: int, context: StepContext) -> int:
+        await asyncio.sleep(0)
+        context.bail(value)
+
+    item = begin(int, "item").parallel(bails, add_one).map(sum, output_schema=int).commit()
+    flow = create_workflow(id="flow", input_schema=list[int], output_schema=list[int])
+    run = flow.foreach(item, concurrency=2).commit().create_run(storage=storage)
+    assert await run.start([1, 2, 3, 4]) == [1, 2, 3, 4]
+
+
+async def test_after_a_bail_in_an_arm_nobody_is_taken_for_cancelled(
+    storage: WorkflowStorage,
+) -> None:
+    cancelling: list[int] = []
+
+    @step
+    async def bails(value: int, context: StepContext) -> int:
+        await asyncio.sleep(0)
+        context.bail(value)
+
+    @step
+    async def looks(value: int) -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        cancelling.append(task.cancelling())
+        return value
+
+    inner = begin(int, "inner").parallel(bails, add_one).map(sum, output_schema=int).commit()
+    flow = begin(int).then(inner).then(looks).commit()
+    assert await flow.create_run(storage=storage).start(1) == 1
+    assert cancelling == [0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import pytest
 from engine.turning import (
@@ -57,7 +57,7 @@ def calls() -> Calls:
     return Calls()
 
 
-def asking(calls: Calls, id: str = "ask", at_least: int = 0) -> Any:
+def asking(calls: Calls, id: str = "ask", schema: Any = int, at_least: int = 0) -> Any:
     """A step that asks for a number, and adds it to its input."""
 
     @step(id=id)
@@ -65,7 +65,8 @@ def asking(calls: Calls, id: str = "ask", at_least: int = 0) -> Any:
         calls.append(context.path)
         if value < at_least:
             return value
-        return value + context.suspend(int, reason=f"How much more than {value}?")
+        more: object = context.suspend(schema, reason=f"How much more than {value}?")
+        return value + cast("int", more)
 
     return ask
 

@@ -113,18 +113,3 @@ async def test_a_step_may_have_timeouts_of_its_own(storage: WorkflowStorage) -> 
 
     flow = begin(input=list[int], output=list[int]).foreach(tries, concurrency=2).commit()
     assert await flow.create_run(storage=storage).start([1, 2, 3]) == [4, 5, 6]
-
-
-async def test_a_step_that_cancels_its_own_task_has_failed(storage: WorkflowStorage) -> None:
-    @step
-    async def cancels_itself(value: int) -> int:
-        task = asyncio.current_task()
-        assert task is not None
-        task.cancel()
-        await asyncio.sleep(0)
-        return value
-
-    run = begin().then(cancels_itself).commit().create_run(storage=storage)
-    with pytest.raises(WorkflowFailed, match="CancelledError") as caught:
-        await run.start(1)
-    assert caught.value.path == "cancels-itself"

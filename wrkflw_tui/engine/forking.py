@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from wrkflw_tui.engine.nodes import (
@@ -16,6 +17,9 @@ from wrkflw_tui.engine.nodes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wrkflw_tui.engine.journal import Entry
     from wrkflw_tui.engine.nodes import Body
 
 Place: TypeAlias = Literal["before", "beside"] | None
@@ -37,6 +41,39 @@ def place_of(nodes: tuple[Node, ...], path: str, at: str) -> Place:
     if not rest or not at_rest or not isinstance(body, WorkflowNode):
         return None
     return place_of(body.workflow.nodes, rest, at_rest)
+
+
+def is_settled(nodes: tuple[Node, ...], path: str, entries: Mapping[str, Entry]) -> bool:
+    """Tell whether a failure, or what it lies in, was taken for a value or handled."""
+    scope = ""
+    for head in path.split("/"):
+        at = _index(nodes, head)
+        if at is None:
+            return False
+        known = entries.get(scope + head)
+        if known is not None and known.status == "success":
+            return True
+        if _goes_on_without(nodes[at], head, scope, entries):
+            return True
+        body = _body(nodes[at], head)
+        if not isinstance(body, WorkflowNode):
+            return False
+        nodes, scope = body.workflow.nodes, f"{scope}{head}/"
+    return False
+
+
+def _goes_on_without(node: Node, head: str, scope: str, entries: Mapping[str, Entry]) -> bool:
+    id, index = _split(head)
+    match node:
+        case RecoverNode():
+            return id == node.body.id and scope + node.handler.id in entries
+        case ForeachNode() | ParallelNode():
+            row = entries.get(scope + node.id)
+            if row is None or row.status != "success" or row.output is None:
+                return False
+            return (id if index is None else index) in json.loads(row.output)
+        case _:
+            return False
 
 
 def _within(node: Node, head: str, at_head: str) -> Place:

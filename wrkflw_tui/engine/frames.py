@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -67,11 +66,7 @@ class State:
     """The state of one workflow, shared with nested ones that declare the same schema."""
 
     def __init__(
-        self,
-        schema: Schema[object],
-        scope: str,
-        fields: dict[str, object],
-        limit: int = sys.maxsize,
+        self, schema: Schema[object], scope: str, fields: dict[str, object], limit: int
     ) -> None:
         self.schema = schema
         self.scope = scope

@@ -159,7 +159,7 @@ class Journal(Protocol):
         ...
 
     def open_questions(self) -> list[Question]:
-        """Return what the run waits to be told, in the order of the attempts that asked."""
+        """Return what the run waits to be told, in the order of asking."""
         ...
 
     def listen(self, on_message: Callable[[], None], on_cancel: Callable[[], None]) -> None:

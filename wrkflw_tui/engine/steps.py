@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.attempt import AttemptFailed, call, call_in_time, cancels
+from wrkflw_tui.engine.attempt import AttemptFailed, attempt
 from wrkflw_tui.engine.context import Bail, StopFlag, Suspend, current_step
 from wrkflw_tui.engine.errors import StepCrashed, describe_error
 from wrkflw_tui.engine.frames import StateView
@@ -104,25 +104,15 @@ class _StepWalk:
         await walk.journal.commit()
         token = current_step.set(entry.path)
         walk.active[entry.path] = entry
-        before = cancels()
         try:
-            if step.timeout is not None:
-                return await call_in_time(step, arguments, step.timeout, stop, walk.clock)
-            calling = call(step, arguments)
-            # In a task of its own: what its task groups and timeouts cancel is its own business.
-            return await (asyncio.create_task(calling) if step.is_async else calling)
-        except asyncio.CancelledError as error:
-            if cancels() == before:
-                raise AttemptFailed(error) from error  # it cancelled itself
-            stop.set()
+            return await attempt(step, arguments, stop, walk.clock, walk.is_ending)
+        except asyncio.CancelledError:
             # A thread cannot be ended: where the run goes on without the step, the process must.
             walk.left_behind |= not step.is_async
             raise
         finally:
             del walk.active[entry.path]
             current_step.reset(token)
-            if cancels() > before:
-                raise asyncio.CancelledError  # also where it was swallowed: nothing comes after it
 
     async def _take_up(self, known: Entry) -> None:
         """Take up a step that was entered before: the attempts it used count."""

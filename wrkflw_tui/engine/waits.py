@@ -56,7 +56,7 @@ class Waits:
         self._journal = journal
         self._busy = 1
         self._open: list[_Wait] = []
-        self._deadlines: list[int] = []
+        self._limits: list[_Limit] = []
         self.wake_at: int | None = None
         """Once parked: the next instant at which there is something to do, in microseconds."""
 
@@ -143,7 +143,7 @@ class Waits:
             yield
             return
         limit = _Limit(at, self._clock)
-        self._deadlines.append(at)
+        self._limits.append(limit)
         try:
             yield
         except asyncio.CancelledError:
@@ -151,8 +151,13 @@ class Waits:
                 raise expired() from None
             raise
         finally:
-            self._deadlines.remove(at)
+            self._limits.remove(limit)
             limit.close()
+
+    def has_expired(self) -> bool:
+        """Tell whether the time of a workflow that this task walks is up."""
+        task = asyncio.current_task()
+        return any(limit.is_expired_in(task) for limit in self._limits)
 
     def _park_if_idle(self) -> None:
         if self._busy > 0 or not self._open or any(wait.future.done() for wait in self._open):
@@ -160,7 +165,8 @@ class Waits:
         asks = any(wait.ready is not None for wait in self._open)
         instants = [wait.due for wait in self._open if wait.due is not None]
         if not asks:
-            instants += self._deadlines  # a run that waits for a person has its time held
+            # A run that waits for a person has its time held.
+            instants += [limit.at for limit in self._limits]
         soonest = min(instants, default=None)
         if soonest is not None and from_micros(soonest) - self._clock.now() <= STAYS:
             return
@@ -176,6 +182,7 @@ class _Limit:
     def __init__(self, at: int, clock: Clock) -> None:
         task = asyncio.current_task()
         assert task is not None
+        self.at = at
         self._task = task
         self._cancelling = task.cancelling()
         self._expired = False
@@ -185,6 +192,10 @@ class _Limit:
         await clock.sleep(max(timedelta(0), from_micros(at) - clock.now()))
         self._expired = True
         self._task.cancel()
+
+    def is_expired_in(self, task: asyncio.Task[object] | None) -> bool:
+        """Tell whether it has cancelled that task."""
+        return self._expired and task is self._task
 
     def takes_back(self) -> bool:
         """Tell whether it was this timer alone that cancelled the task."""

@@ -14,6 +14,7 @@ from wrkflw_tui.engine.branches import walk_branch, walk_parallel, walk_recover
 from wrkflw_tui.engine.context import Bail, StepContext, StopFlag, Suspend, current_step
 from wrkflw_tui.engine.errors import DefinitionError, StepTimeout, describe_error
 from wrkflw_tui.engine.frames import Frame, StateView
+from wrkflw_tui.engine.lanes import is_lane_ending
 from wrkflw_tui.engine.loops import walk_foreach, walk_loop
 from wrkflw_tui.engine.models import ErrorInfo, StepFailure, to_micros
 from wrkflw_tui.engine.nodes import (
@@ -62,6 +63,8 @@ class Walk:
         self.clock = clock
         self.waits = Waits(clock, journal)
         self.dies_with_steps = dies_with_steps
+        self.is_cancelled = False
+        """Whether somebody has cancelled the run."""
         self.left_behind = False
         """Whether a synchronous step goes on though its workflow has ended."""
         self.item_counts: dict[str, int] = {}
@@ -251,6 +254,10 @@ class Walk:
         except BaseException:
             self.journal.end(entry, "interrupted")
             raise
+
+    def is_ending(self) -> bool:
+        """Tell whether the task that this is called in was told to end, by a cancel or in time."""
+        return self.is_cancelled or self.waits.has_expired() or is_lane_ending()
 
     async def leave_behind(self) -> None:
         """End this process where a step that should have ended goes on: another one walks on."""

@@ -358,14 +358,23 @@ def _end_attempts(
 ) -> None:
     """End what is recorded as at work; with `open_too` also what waits, and what was asked."""
     waiting = ", 'waiting', 'suspended'" if open_too else ""
-    connection.execute(
-        "UPDATE wrkflw_step_results SET status = ?, error = ?, finished_at = ?, revision = ?,"
-        " ended = (SELECT max(max(n, coalesce(ended, 0))) + 1 FROM wrkflw_step_results"
-        f" WHERE run = ?) WHERE run = ? AND status IN ('running'{waiting})"
+    rows = connection.execute(
+        "SELECT n, (SELECT max(max(n, coalesce(ended, 0))) FROM wrkflw_step_results WHERE run = ?)"
+        " FROM wrkflw_step_results AS step WHERE run = ?"
+        f" AND status IN ('running'{waiting})"
         # An older question of a step that has been entered again since was answered.
         " AND n = (SELECT max(n) FROM wrkflw_step_results AS later"
-        " WHERE later.run = wrkflw_step_results.run AND later.path = wrkflw_step_results.path)",
-        (status, None if error is None else error.to_json(), now, revision, key, key),
+        " WHERE later.run = step.run AND later.path = step.path) ORDER BY n",
+        (key, key),
+    ).fetchall()
+    text = None if error is None else error.to_json()
+    connection.executemany(
+        "UPDATE wrkflw_step_results SET status = ?, error = ?, finished_at = ?, revision = ?,"
+        " ended = ? WHERE run = ? AND n = ?",
+        [
+            (status, text, now, revision, last + number, key, n)
+            for number, (n, last) in enumerate(rows, start=1)
+        ],
     )
 
 

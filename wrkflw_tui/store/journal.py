@@ -66,7 +66,7 @@ class SqliteJournal:
         self._rows: dict[int, Row] = {}
         self._active: dict[str, Row] = {}
         self._open = {
-            path: Row.known(entry)
+            path: Row.known(entry, self.record.asked.get(entry.order))
             for path, entry in self._entries.items()
             if entry.status in ("waiting", "suspended")
         }
@@ -241,7 +241,8 @@ class SqliteJournal:
 
     def open_questions(self) -> list[Question]:
         """Return what the run waits to be told, in the order of asking."""
-        waiting = sorted((row.entry for row in self._open.values()), key=lambda e: e.order)
+        rows = sorted(self._open.values(), key=lambda row: row.ended or row.entry.order)
+        waiting = [row.entry for row in rows]
         return [Question.from_json(e.path, e.question) for e in waiting if e.question is not None]
 
     def at_work(self) -> list[Entry]:

@@ -58,13 +58,13 @@ class WorkflowStorage:
         self.max_result_bytes = max_result_bytes
         self._listener = Listener(self.database)
         self._process: _ProcessLease | None = None
-        self._left: dict[str, int] = {}
-        """Runs whose walk here could not record its end, with the epochs of their claims."""
         turned = None if clock is None else clock.now
         self.now = micros_now if turned is None else lambda: to_micros(turned())
         """Returns the clock's present instant in microseconds since the epoch."""
         if isinstance(self.clock, TurnedClock):
             self.clock.watch(self)
+        self._left: dict[str, int] = {}
+        """Runs whose walk here could not record its end, with the epochs of their claims."""
 
     @property
     def is_busy(self) -> bool:

@@ -51,7 +51,7 @@ def take_up(
     if status == "running":
         lease = leases.of_holder(connection, row["owner"])
         is_over = left == (row["owner"], row["epoch"])
-        # Whether a process lives is told by the machine's clock, whatever one its runs go by.
+        # By the machine's clock, whichever the run goes by.
         if not is_over and lease is not None and lease.holds(micros_now()):
             raise RunAlreadyClaimed(
                 f"run {run_id} is being walked by process {lease.pid} on {lease.host}"

@@ -14,6 +14,7 @@ from wrkflw_tui.engine.schema import Schema, plain_json
 from wrkflw_tui.engine.step import Step
 from wrkflw_tui.engine.values import Value
 from wrkflw_tui.engine.workflow import Workflow
+from wrkflw_tui.store.storage import MAX_RESULT_BYTES
 from wrkflw_tui.testing.answering import all_of
 
 if TYPE_CHECKING:
@@ -129,4 +130,5 @@ def _state_of(state: object) -> State | None:
         return None
     schema = Schema[object](type(state))
     text, _ = schema.store(state)
-    return State(schema, "", cast("dict[str, object]", parse_json(text)))
+    fields = cast("dict[str, object]", parse_json(text))
+    return State(schema, "", fields, MAX_RESULT_BYTES)
