@@ -256,6 +256,14 @@ def is_good(connection: sqlite3.Connection, claim: Claim) -> bool:
     return row is not None
 
 
+def is_cancelled(connection: sqlite3.Connection, claim: Claim) -> bool:
+    """Tell whether the claim's run was cancelled."""
+    row = connection.execute(
+        "SELECT 1 FROM wrkflw_workflow_runs WHERE id = ? AND status = 'cancelled'", (claim.key,)
+    ).fetchone()
+    return row is not None
+
+
 def is_in_step(connection: sqlite3.Connection, claim: Claim) -> bool:
     """Tell whether a step of the claim's run is recorded as at work."""
     row = connection.execute(

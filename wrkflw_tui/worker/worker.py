@@ -210,6 +210,8 @@ class Worker:
         still_open = await self._database.read(lambda c: claims.is_good(c, claim))
         if not still_open:
             self._failed_starts.pop(claim.run_id, None)
+            if await self._database.read(lambda c: claims.is_cancelled(c, claim)):
+                runner.kill()  # it ended by itself: what it started must not outlive it either
             return
         runner.kill()  # what it started must not go on beside the next attempt
         error = ErrorInfo("ProcessDied", describe_exit(code))

@@ -99,6 +99,8 @@ class Course:
     """Arms that cannot end: their question is withdrawn before the run rests and is answered."""
     order: tuple[tuple[str, str], ...] | None = ()
     """Its questions in the order of asking, where that is determined."""
+    needs: bool = False
+    """Whether it comes to its end only once it was told something."""
 
     def then(self, later: Course) -> Course:
         """Return this course and what follows on it."""
@@ -113,6 +115,7 @@ class Course:
             self.rests or later.rests,
             self.never | later.never,
             (*(self.order or ()), *(later.order or ())) if both else None,
+            self.needs or later.needs,
         )
 
     def with_row(self, path: str, final: Final) -> Course:
@@ -275,7 +278,9 @@ def _step(step: Step, path: str, value: int, scope: Scope) -> Course:
     fields = {(scope.state or "", path): value} if keeps else {}
     order = tuple((path, key) for key in asked)
     rests = bool(asked or (step.pause and fails))
-    return Course(outcome, {path: final}, {}, fields, {}, bool(asked), rests, order=order)
+    return Course(
+        outcome, {path: final}, {}, fields, {}, bool(asked), rests, order=order, needs=bool(asked)
+    )
 
 
 def _seen(path: str, scope: Scope) -> int:
@@ -434,11 +439,13 @@ def _wait(node: Wait, scope: Scope) -> list[Course]:
     path = scope.prefix + node.id
     if node.late:
         final = scope.final(path, "failed")
-        return [Course(Fail(path, "EventTimeout"), {path: final}, asks=True, rests=True)]
+        return [
+            Course(Fail(path, "EventTimeout"), {path: final}, asks=True, rests=True, needs=True)
+        ]
     payload = payload_of("go")
     final = scope.final(path, "success", payload)
     asks = scope.done(path) is None
-    return [Course(Ok(payload), {path: final}, asks=asks, rests=asks)]
+    return [Course(Ok(payload), {path: final}, asks=asks, rests=asks, needs=asks)]
 
 
 Gave: TypeAlias = "list[int | StepFailure] | None"
@@ -488,7 +495,7 @@ def _combine(
 
         rest = [arm if finishes(i) else arm.cut_off() for i, arm in enumerate(arms)]
         if not stops and not is_narrow and not all(arms[i].rests for i in fails):
-            asking = [list(arm.must)[-1] for arm in arms if arm.asks]
+            asking = [list(arm.must)[-1] for arm in arms if arm.needs]
             rest[0] = replace(rest[0], never=rest[0].never.union(asking))
         found.append((_merge(rest, arms[index].outcome), None))
     return found
