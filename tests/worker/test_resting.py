@@ -570,3 +570,35 @@ def test_a_runner_that_is_killed_as_its_run_rests_loses_nothing(bench: Bench) ->
         os.kill(pid, signal.SIGKILL)
     answer(bench, run_id, 5)
     assert bench.wait(run_id).result == 70
+
+
+def test_a_run_goes_on_once_its_record_can_be_written_again(bench: Bench) -> None:
+    """A result that cannot be recorded: the next step waits for room, and so does the worker."""
+    code = """
+        @step
+        def first(value: int) -> int:
+            note("first")
+            wait_for("go")
+            return value + 1
+
+        @step
+        def second(value: int) -> int:
+            note("second")
+            return value + 1
+    """
+    job(bench, ".then(first).then(second)", code)
+    worker = bench.worker()
+    run_id = bench.enqueue("job", "1")
+    bench.wait_note("first")
+    bench.write_record(
+        lambda c: c.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON wrkflw_step_results"
+            " BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    )
+    bench.touch("go")
+    bench.wait_said(worker, "the disk is full")
+    assert bench.notes == ["first"]
+    bench.write_record(lambda c: c.execute("DROP TRIGGER full"))
+    assert bench.wait(run_id).result == 3
+    assert bench.notes == ["first", "first", "second"]

@@ -33,6 +33,8 @@ STANDBY_LOOK = 0.5
 """Seconds between two tries to take the lease while another worker holds it."""
 ZONE_LOOK = 30.0
 """Seconds between two looks at the machine's time zone."""
+SETTLE_LOOK = 1.0
+"""Seconds between two tries to record what became of a run while the file cannot be written."""
 STARTS = 3
 """How often in a row a run's process may die before a step began."""
 
@@ -186,14 +188,22 @@ class Worker:
     async def _watch_run(self, runner: RunnerProcess, claim: Claim) -> None:
         try:
             code = await runner.listen(self._database, claim.key)
-            await self._settle(runner, claim, code)
-        except StorageError as error:
-            # Left as it is on record; the next worker takes it over with the lease.
-            self._tell(f"run {claim.run_id}: {error}")
+            while not await self._has_settled(runner, claim, code) and not self._stopped.is_set():
+                await self._wait(SETTLE_LOOK)
         finally:
             self._running.pop(claim.run_id, None)
             self._cancelling.discard(claim.run_id)
             self._changes.forget()
+
+    async def _has_settled(self, runner: RunnerProcess, claim: Claim, code: int) -> bool:
+        """Settle a run; return whether the record could be written."""
+        try:
+            await self._settle(runner, claim, code)
+        except StorageError as error:
+            # Left as it is on record: there may be room later, or the next worker takes it over.
+            self._tell(f"run {claim.run_id}: {error}")
+            return False
+        return True
 
     async def _settle(self, runner: RunnerProcess, claim: Claim, code: int) -> None:
         """Record the end of a run whose process ended without recording it."""
