@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Frame:
     """One workflow on its way, as the nodes inside it see it."""
 
-    __slots__ = ("outer", "failing", "input", "policy", "prefix", "state", "workflow")
+    __slots__ = ("failing", "input", "outer", "policy", "prefix", "state", "workflow")
 
     def __init__(
         self,
