@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.resources
 import os
 import sqlite3
@@ -146,6 +147,26 @@ class Turn:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def named(error: BaseException, path: Path) -> BaseException:
+    """Turn SQLite's and the system's errors into one that says which file and what to do."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorname", "") or ""
+        hint = {
+            "SQLITE_FULL": ": the disk is full; free some room, the run can go on later",
+            "SQLITE_READONLY": ": the file or its folder cannot be written",
+            "SQLITE_BUSY": ": another process holds it locked",
+            "SQLITE_CORRUPT": ": the file is damaged",
+        }.get(code, "")
+        told = StorageError(f"{path}: {error}{hint}")
+        told.__cause__ = error
+        return told
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES):
+        told = StorageError(f"{path}: {error.strerror}")
+        told.__cause__ = error
+        return told
+    return error
 
 
 @contextmanager

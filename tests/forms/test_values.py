@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tui.record import BACKUP_INPUT, BACKUP_SCHEMA
 
-from wrkflw_tui.tui.fields import WHOLE, Field, fields_of
-from wrkflw_tui.tui.values import Raw, fill, to_raw
+from wrkflw_tui.forms.fields import WHOLE, Field, fields_of
+from wrkflw_tui.forms.values import Raw, fill, to_raw
 
 SCHEMA: dict[str, object] = dict(BACKUP_SCHEMA)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, cast
 
-from wrkflw_tui.tui.fields import MISSING, WHOLE, Field, Schema, as_text
+from wrkflw_tui.forms.fields import MISSING, WHOLE, Field, Schema, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
