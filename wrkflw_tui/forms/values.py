@@ -79,8 +79,10 @@ def _read(wanted: Field, typed: str) -> object:
             return _integer(typed)
         case "number":
             return _number(typed)
+        case "boolean":
+            return _boolean(typed)
         case "choice":
-            return next(c for c in wanted.choices if as_text(c) == typed)
+            return next((c for c in wanted.choices if as_text(c) == typed), typed)
         case "list":
             return _list(wanted, typed)
         case "json":
@@ -91,6 +93,17 @@ def _read(wanted: Field, typed: str) -> object:
             return _moment(wanted.kind, typed)
         case _:
             return typed
+
+
+def _boolean(typed: str) -> bool:
+    word = typed.strip().lower()
+    if word not in _TRUE and word not in _FALSE:
+        raise Unreadable("must be true or false")
+    return word in _TRUE
+
+
+_TRUE = ("true", "yes", "on", "1")
+_FALSE = ("false", "no", "off", "0")
 
 
 def _integer(typed: str) -> int:
@@ -160,6 +173,31 @@ def fill(schema: Schema, fields: Sequence[Field], typed: Mapping[str, Raw]) -> F
     filled.value = values.get(WHOLE) if is_whole else values
     for name, message in check(schema, filled.value, is_whole=is_whole).items():
         filled.messages.setdefault(name, message)
+    return filled
+
+
+def fill_pairs(fields: Sequence[Field], pairs: Sequence[tuple[str, str]]) -> Filled:
+    """Read an object's fields from names and values; a list's name may come again."""
+    known = {wanted.name: wanted for wanted in fields}
+    values: dict[str, object] = {}
+    filled = Filled(value=values)
+    for name, typed in pairs:
+        wanted = known.get(name)
+        if wanted is None:
+            filled.messages[name] = f"is not asked for; there are {', '.join(known) or 'no fields'}"
+            continue
+        try:
+            value = typed if wanted.kind in ("text", "secret") else to_value(wanted, typed)
+        except Unreadable as error:
+            filled.messages.setdefault(name, str(error))
+            continue
+        before = values.get(name)
+        if isinstance(before, list) and isinstance(value, list):
+            value = [*cast("list[object]", before), *cast("list[object]", value)]
+        elif name in values:
+            filled.messages.setdefault(name, "is given twice")
+        if value is not MISSING:
+            values[name] = value
     return filled
 
 

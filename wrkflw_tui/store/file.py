@@ -60,7 +60,7 @@ def prepare(path: Path) -> None:
     turn = Turn(path)
     try:
         with turn, closing_connection(path) as connection:
-            _migrate(connection, path)
+            migrate(connection, path)
     except sqlite3.Error as error:
         raise StorageError(f"cannot prepare {path}: {error}") from error
     finally:
@@ -77,7 +77,8 @@ def closing_connection(path: Path) -> Generator[sqlite3.Connection]:
         connection.close()
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring an open file to the newest format. Raises `StorageError` for a newer one."""
     scripts = _migrations()
     version = cast("int", connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(scripts):
