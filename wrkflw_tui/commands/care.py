@@ -32,8 +32,9 @@ def has_worker(connection: sqlite3.Connection) -> bool:
 class Care:
     """Sees to it that a worker is there: one that is started ends when nothing is left to do."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, quiet: bool = False) -> None:
         self._config = config
+        self._quiet = quiet
         self._started: subprocess.Popen[bytes] | None = None
         self._failures = 0
 
@@ -65,5 +66,6 @@ class Care:
         self._start()
 
     def _start(self) -> None:
-        say("starting a worker in the background")
+        if not self._quiet:
+            say("starting a worker in the background")
         self._started = spawn(self._config, "--until-idle")

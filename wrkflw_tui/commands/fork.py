@@ -53,7 +53,7 @@ def fork(
     definition = forks.Definition(
         entry.workflow_id, entry.graph, entry.definition_hash, entry.steps_total
     )
-    care = Care(config)
+    care = Care(config, quiet=how is not None and how.quiet)
     care.write(
         lambda c: forks.fork(c, run.run_id, at, definition, new_id, payload, "cli", micros_now())
     )

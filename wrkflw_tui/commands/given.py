@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.commands.exits import WrongCall
-from wrkflw_tui.forms.fields import MISSING, WHOLE, as_text, fields_of, wants_input
+from wrkflw_tui.forms.fields import MISSING, WHOLE, fields_of, wants_input
 from wrkflw_tui.forms.values import Unreadable, check, fill_pairs, read_json, to_value
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def takes(fields: Sequence[Field]) -> list[str]:
 def _field(field: Field, room: int) -> str:
     default = ""
     if not field.required and field.default is not MISSING:
-        default = f" = {as_text(field.default)}"
+        default = f" = {json.dumps(field.default, ensure_ascii=False)}"
     name = f"{field.name:<{room}}  " if field.name != WHOLE else ""
     said = f"  {field.description}" if field.description else ""
     return f"  {name}{field.type_name}{default}{said}"

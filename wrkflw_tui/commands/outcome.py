@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from wrkflw_tui.commands.exits import code_of
 from wrkflw_tui.commands.printing import print_json, say
 from wrkflw_tui.commands.shapes import snapshot_shape
-from wrkflw_tui.drawing.words import plain
+from wrkflw_tui.drawing.words import one_line, plain
 from wrkflw_tui.forms.fields import fields_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _tell_failure(snapshot: WorkflowSnapshot) -> None:
     error, run_id = snapshot.error, snapshot.run_id
     if error is not None:
         where = f" in {error.path}" if error.path else ""
-        say(f"failed{where}: {plain(str(error))}")
+        say(f"failed{where}: {one_line(str(error))}")
     say(
         f"  what happened     wrkflw-tui show {run_id}\n"
         f"  what it printed   wrkflw-tui logs {run_id}"

@@ -34,7 +34,8 @@ class Parser(argparse.ArgumentParser):
             known = re.findall(r"'([^']*)'", wrong[3])
             near = near_to(wrong[2], known)
             instead = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
-            what = "command" if wrong[1] in ("COMMAND", "ACTION") else f"choice for {wrong[1]}"
+            kinds = {"COMMAND": "command", "ACTION": "action"}
+            what = kinds.get(wrong[1], f"choice for {wrong[1]}")
             message = f"there is no {what} {wrong[2]!r}; {instead}"
         self.print_usage(sys.stderr)
         self.exit(2, f"wrkflw-tui: {message}\n")

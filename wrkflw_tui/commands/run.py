@@ -36,7 +36,7 @@ def run(
     entry = look(config).find(workflow_id)
     schema = cast("Schema", json.loads(entry.input_schema))
     text = read_given(f"the input of {workflow_id}", schema, given)
-    care = Care(config)
+    care = Care(config, quiet=how is not None and how.quiet)
     run_id = care.write(lambda c: claims.enqueue(c, workflow_id, text, "cli"))
     return go_on(config, run_id, how, care, as_json=as_json)
 

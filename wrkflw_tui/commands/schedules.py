@@ -111,7 +111,7 @@ def trigger(config: Config, text: str, how: Following | None, *, as_json: bool) 
 
     row = _find(config, text)
     look(config).find(row.workflow_id)
-    care = Care(config)
+    care = Care(config, quiet=how is not None and how.quiet)
     run_id = care.write(
         lambda c: claims.enqueue(c, row.workflow_id, row.input, "cli", schedule_id=row.schedule_id)
     )

@@ -44,7 +44,7 @@ def answer(
     question = _meant(snapshot, path, key)
     payload = "null"
     if question is not None:
-        payload = read_given(f"the answer to {question}", _schema(question.schema), given)
+        payload = read_given(f"the answer to {question.path}", _schema(question.schema), given)
         path, key = question.path, question.key
     run_id = snapshot.run_id
     now = micros_now()
@@ -109,7 +109,7 @@ def _tell(
         write(config, work)
         say("told; the program that walks this run takes it from here, not the worker")
         return DONE
-    care = Care(config)
+    care = Care(config, quiet=how is not None and how.quiet)
     care.write(work)
     if how is None:
         say(f"told; the run goes on: wrkflw-tui show {run.run_id} -f")

@@ -22,7 +22,7 @@ class Watched:
         self.run: RunSummary = snapshot.run
         self.results: dict[str, StepResult] = dict(snapshot.step_results)
         """The latest attempt at every path."""
-        self.fresh: list[StepResult] = list(snapshot.all_attempts)
+        self.fresh: list[StepResult] = list(self.results.values())
         """What the last look found to be new."""
         self.nodes = _nodes(connection, snapshot)
         self._has_graph = snapshot.graph_json is not None
