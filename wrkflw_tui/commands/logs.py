@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LOOK = 0.1
 """Seconds between two looks at the record."""
+FLUSHED = 0.5
+"""Seconds after which the last output of a run that has ended is on record."""
 PAGE = 1000
 """Stretches that are read at a time."""
 _COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
@@ -66,19 +68,26 @@ def logs(config: Config, text: str, wanted: Lines, *, follow: bool) -> int:
             last = _print_after(connection, run_id, 0, wanted)
         else:
             last = _print_tail(connection, run_id, wanted, wanted.tail)
-        while follow:
-            # Asked first: what came before the end is read after it.
-            status = runs.read_summary(connection, run_id).status
-            last = _print_after(connection, run_id, last, wanted)
-            if status in ENDED:
-                break
-            if status == "suspended":
-                say(f"the run waits to be told something: see `wrkflw-tui show {run_id}`")
-                break
-            time.sleep(LOOK)
+        if follow:
+            last = _follow(connection, run_id, last, wanted)
     if last == 0:
         say("it has printed nothing")
     return 0
+
+
+def _follow(connection: sqlite3.Connection, run_id: str, last: int, wanted: Lines) -> int:
+    """Print what comes until the run ends or rests, and then until nothing more has come."""
+    still, status = 0.0, ""
+    while still < FLUSHED:
+        time.sleep(LOOK)
+        before = last
+        status = runs.read_summary(connection, run_id).status
+        last = _print_after(connection, run_id, last, wanted)
+        rests = status in ENDED or status == "suspended"
+        still = still + LOOK if rests and last == before else 0.0
+    if status == "suspended":
+        say(f"the run waits to be told something: see `wrkflw-tui show {run_id}`")
+    return last
 
 
 def _check_step(

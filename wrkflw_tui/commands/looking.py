@@ -63,9 +63,9 @@ class Folder:
         return said
 
 
-def near_to(word: str, words: Sequence[str]) -> list[str]:
+def near_to(word: str, words: Sequence[str], likeness: float = 0.5) -> list[str]:
     """Return the words that somebody may have meant."""
-    near = difflib.get_close_matches(word, words, NAMED, 0.5)
+    near = difflib.get_close_matches(word, words, NAMED, likeness)
     near += [other for other in words if word.lower() in other.lower() and other not in near]
     return near[:NAMED] if word else []
 

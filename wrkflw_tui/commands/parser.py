@@ -31,8 +31,8 @@ class Parser(argparse.ArgumentParser):
         if wrong is not None:
             from wrkflw_tui.commands.looking import near_to
 
-            known = re.findall(r"'([^']*)'", wrong[3])
-            near = near_to(wrong[2], known)
+            known = [word.strip(" '") for word in wrong[3].split(",")]
+            near = near_to(wrong[2], known, 0.6)
             instead = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
             kinds = {"COMMAND": "command", "ACTION": "action"}
             what = kinds.get(wrong[1], f"choice for {wrong[1]}")
@@ -88,7 +88,12 @@ def _add_runs(make: Callable[..., Parser]) -> None:
     _followed(run, "the run")
     runs = make("runs", "list runs, newest first")
     _completed(runs, "--workflow", "ID", "only of this workflow", completion.workflow_ids)
-    runs.add_argument("--status", choices=values.STATUSES, help="only with this status")
+    runs.add_argument(
+        "--status",
+        choices=values.STATUSES,
+        metavar="STATUS",
+        help=f"only with this status: {', '.join(values.STATUSES)}",
+    )
     runs.add_argument(
         "--since",
         type=values.since,
