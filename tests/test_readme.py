@@ -13,9 +13,9 @@ import pytest
 from wrkflw_tui.cli import main
 
 README = Path(__file__).parents[1] / "README.md"
-EXAMPLES = re.findall(
-    r"^```python\n(.+?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE
-)
+PYTHON = re.compile(r"^```python\n(.+?)^```$", re.DOTALL | re.MULTILINE)
+# The tests among them are run by tests/testing/test_readme.py.
+EXAMPLES = [e for e in PYTHON.findall(README.read_text("utf-8")) if "def test_" not in e]
 
 
 @pytest.fixture

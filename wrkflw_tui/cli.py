@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -197,11 +198,16 @@ def _app(config: Config) -> int:
             file=sys.stderr,
         )
         return WRONG_CALL
-    from wrkflw_tui.store.storage import WorkflowStorage
+    # There is no garbage yet, and looking for it takes a tenth of the start; the app ends this.
+    gc.disable()
+    from wrkflw_tui.tui.feed import Feed
+
+    feed = Feed(config.database)
+    feed.start()  # it reads while the rest is loaded
     from wrkflw_tui.tui.app import WrkflwApp
     from wrkflw_tui.worker.link import BackgroundWorker
 
-    storage = WorkflowStorage(config.database)
-    app = WrkflwApp(config, storage, BackgroundWorker(config, storage.database))
+    worker = BackgroundWorker(config, lambda: app.storage.database)
+    app = WrkflwApp(config, worker=worker, feed=feed)
     app.run()
     return app.return_code or 0

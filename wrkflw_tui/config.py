@@ -7,7 +7,6 @@ then the default.
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,11 +77,16 @@ def _absolute(path: str) -> Path:
 
 def _read_file(path: Path) -> dict[str, str]:
     try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
+        text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    import tomllib  # most have no such file, and need not wait for it
+
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     known: dict[str, tuple[tuple[type, ...], str]] = {
         "folder": ((str,), "a text"),

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wrkflw_tui import GiveUp, StepCancelled, WorkflowFailed, create_step, create_workflow
+from wrkflw_tui.testing import step_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import ModuleType
 
-    from tests.automations.conftest import Around, ContextFor
     from wrkflw_tui import WorkflowStorage
+    from wrkflw_tui.engine.models import Progress
 
 KB = 1024
 needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
@@ -75,28 +76,31 @@ def unpacked(archive: Path, into: Path) -> dict[str, bytes | str | None]:
 class Steps:
     """Calls the steps one by one, each with a context of its own."""
 
-    def __init__(self, module: ModuleType, context_for: ContextFor, request: Any) -> None:
+    def __init__(self, module: ModuleType, request: Any) -> None:
         self.module = module
-        self.context_for = context_for
         self.request = request
+        self.progress: list[Progress] = []
+        """What the last step reported."""
 
     async def plan(self, run_id: str = "run-1") -> Any:
         return await self.module.plan_backup(
-            self.request, self.context_for(self.module.plan_backup, run_id=run_id)
+            self.request, step_context(self.module.plan_backup, run_id=run_id)
         )
 
     async def write(self, plan: Any, *, cancelled: bool = False) -> Any:
-        context = self.context_for(self.module.write_archive, cancelled=cancelled)
+        context = step_context(self.module.write_archive, cancelled=cancelled)
+        self.progress = context.progress
         return await self.module.write_archive(plan, context)
 
     async def verify(self, written: Any, *, cancelled: bool = False) -> Any:
-        context = self.context_for(self.module.verify_archive, cancelled=cancelled)
+        context = step_context(self.module.verify_archive, cancelled=cancelled)
+        self.progress = context.progress
         return await self.module.verify_archive(written, context)
 
 
 @pytest.fixture
-def steps(backup: ModuleType, context_for: ContextFor, source: Path, shelf: Path) -> Steps:
-    return Steps(backup, context_for, backup.BackupRequest(source=source, destination=shelf))
+def steps(backup: ModuleType, source: Path, shelf: Path) -> Steps:
+    return Steps(backup, backup.BackupRequest(source=source, destination=shelf))
 
 
 async def run(
@@ -447,13 +451,12 @@ async def test_a_cancelled_step_stops_and_leaves_no_temporary_file(steps: Steps)
     assert written.archive.exists()
 
 
-async def test_progress_is_told_in_bytes_up_to_the_end(steps: Steps, around: Around) -> None:
+async def test_progress_is_told_in_bytes_up_to_the_end(steps: Steps) -> None:
     (steps.request.source / "hard.bin").unlink()
     plan = await steps.plan()
     written = await steps.write(plan)
-    assert (around.progress[-1].done, around.progress[-1].total) == (plan.bytes, plan.bytes)
-    assert len(around.progress) > 10
+    assert (steps.progress[-1].done, steps.progress[-1].total) == (plan.bytes, plan.bytes)
+    assert len(steps.progress) > 10
 
-    around.progress.clear()
     await steps.verify(written)
-    assert (around.progress[-1].done, around.progress[-1].total) == (plan.bytes, plan.bytes)
+    assert (steps.progress[-1].done, steps.progress[-1].total) == (plan.bytes, plan.bytes)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wrkflw_tui import GiveUp, StepCancelled, WorkflowFailed
+from wrkflw_tui.testing import step_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import ModuleType
 
-    from tests.automations.conftest import Around, ContextFor
     from wrkflw_tui import WorkflowStorage
 
 KB = 1024
@@ -90,9 +90,7 @@ async def test_a_second_report_replaces_the_first(
     assert "big.iso" not in (tmp_path / "report.md").read_text()
 
 
-async def test_links_and_special_files_are_no_duplicates(
-    disk: ModuleType, context_for: ContextFor, tmp_path: Path
-) -> None:
+async def test_links_and_special_files_are_no_duplicates(disk: ModuleType, tmp_path: Path) -> None:
     folder = tmp_path / "links"
     folder.mkdir()
     (folder / "file").write_bytes(b"x" * 2 * KB)
@@ -103,18 +101,16 @@ async def test_links_and_special_files_are_no_duplicates(
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "socket"))
         request = disk.ReportRequest(folder=folder, duplicates_from_kb=1)
-        inventory = await disk.scan_folder(request, context_for(disk.scan_folder))
+        inventory = await disk.scan_folder(request, step_context(disk.scan_folder))
     assert inventory.files == 1
     assert inventory.bytes == 2 * KB
     assert inventory.same_size == []
     assert inventory.unreadable == []
 
 
-async def test_small_files_are_not_compared(
-    disk: ModuleType, context_for: ContextFor, folder: Path
-) -> None:
+async def test_small_files_are_not_compared(disk: ModuleType, folder: Path) -> None:
     request = disk.ReportRequest(folder=folder, duplicates_from_kb=9)
-    inventory = await disk.scan_folder(request, context_for(disk.scan_folder))
+    inventory = await disk.scan_folder(request, step_context(disk.scan_folder))
     assert [group.bytes for group in inventory.same_size] == [200 * KB]
 
 
@@ -161,43 +157,38 @@ async def test_what_may_not_be_read_is_named_and_not_fatal(
     assert "- `a.jpg: Permission denied`" in text
 
 
-async def test_a_file_that_went_away_is_named_and_not_fatal(
-    disk: ModuleType, context_for: ContextFor, folder: Path
-) -> None:
+async def test_a_file_that_went_away_is_named_and_not_fatal(disk: ModuleType, folder: Path) -> None:
     request = disk.ReportRequest(folder=folder, duplicates_from_kb=100)
-    inventory = await disk.scan_folder(request, context_for(disk.scan_folder))
+    inventory = await disk.scan_folder(request, step_context(disk.scan_folder))
     (folder / "a.jpg").unlink()
-    duplicates = await disk.find_duplicates(inventory, context_for(disk.find_duplicates))
+    duplicates = await disk.find_duplicates(inventory, step_context(disk.find_duplicates))
     assert duplicates.unreadable == ["a.jpg: No such file or directory"]
     [group] = duplicates.groups
     assert group.paths == ["photos/b.jpg", "photos/old/c `copy`.jpg"]
 
 
-async def test_progress_is_told_up_to_the_end(
-    disk: ModuleType, context_for: ContextFor, around: Around, folder: Path
-) -> None:
+async def test_progress_is_told_up_to_the_end(disk: ModuleType, folder: Path) -> None:
     request = disk.ReportRequest(folder=folder, duplicates_from_kb=100)
-    inventory = await disk.scan_folder(request, context_for(disk.scan_folder))
-    assert [progress.message for progress in around.progress][-1] == "photos/old"
-    around.progress.clear()
+    context = step_context(disk.scan_folder)
+    inventory = await disk.scan_folder(request, context)
+    assert context.progress[-1].message == "photos/old"
 
-    await disk.find_duplicates(inventory, context_for(disk.find_duplicates))
-    heads = [p for p in around.progress if p.total == 5 * disk.HEAD]
-    whole = [p for p in around.progress if p.total == 4 * 200 * KB]
+    context = step_context(disk.find_duplicates)
+    await disk.find_duplicates(inventory, context)
+    heads = [p for p in context.progress if p.total == 5 * disk.HEAD]
+    whole = [p for p in context.progress if p.total == 4 * 200 * KB]
     assert heads[-1].fraction == 1
     assert whole[-1].fraction == 1
-    assert len(heads) + len(whole) == len(around.progress)
+    assert len(heads) + len(whole) == len(context.progress)
 
 
-async def test_a_cancelled_step_stops(
-    disk: ModuleType, context_for: ContextFor, folder: Path
-) -> None:
+async def test_a_cancelled_step_stops(disk: ModuleType, folder: Path) -> None:
     request = disk.ReportRequest(folder=folder, duplicates_from_kb=1)
-    inventory = await disk.scan_folder(request, context_for(disk.scan_folder))
+    inventory = await disk.scan_folder(request, step_context(disk.scan_folder))
     with pytest.raises(StepCancelled):
-        await disk.scan_folder(request, context_for(disk.scan_folder, cancelled=True))
+        await disk.scan_folder(request, step_context(disk.scan_folder, cancelled=True))
     with pytest.raises(StepCancelled):
-        await disk.find_duplicates(inventory, context_for(disk.find_duplicates, cancelled=True))
+        await disk.find_duplicates(inventory, step_context(disk.find_duplicates, cancelled=True))
 
 
 async def test_no_such_folder(disk: ModuleType, storage: WorkflowStorage, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 from wrkflw_tui import GiveUp, WorkflowFailed
+from wrkflw_tui.testing import step_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from aiosmtpd.smtp import SMTP
 
-    from tests.automations.conftest import ContextFor
     from wrkflw_tui import WorkflowStorage
 
 
@@ -154,19 +154,18 @@ async def test_a_refusal_for_good_is_not_tried_again(
 
 async def test_no_server_at_that_address_is_a_failure_that_is_retried(
     campaign: ModuleType,
-    context_for: ContextFor,
     postbox: Postbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SMTP_PORT", str(free_port()))
     mail = campaign.Email(email="ada@example.org", subject="Hello", body="Hi")
     with pytest.raises(ConnectionRefusedError) as refusal:
-        await campaign.send_email(mail, context_for(campaign.send_email))
+        await campaign.send_email(mail, step_context(campaign.send_email))
     assert campaign.send_email.retry.retries(refusal.value, failures=1)
 
 
 async def test_the_password_goes_over_an_encrypted_connection(
-    campaign: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context_for: ContextFor
+    campaign: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate, key = self_signed(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -198,13 +197,13 @@ async def test_the_password_goes_over_an_encrypted_connection(
         monkeypatch.setenv("SMTP_USER", "me@example.org")
         monkeypatch.setenv("SMTP_PASSWORD", "secret")
         mail = campaign.Email(email="ada@example.org", subject="Hello", body="Hi")
-        await campaign.send_email(mail, context_for(campaign.send_email))
+        await campaign.send_email(mail, step_context(campaign.send_email))
         assert [m["From"] for m in box.mails] == ["me@example.org"]
         assert box.logins == [b"me@example.org:secret"]
 
         monkeypatch.setenv("SMTP_PASSWORD", "wrong")
         with pytest.raises(GiveUp, match="535"):
-            await campaign.send_email(mail, context_for(campaign.send_email))
+            await campaign.send_email(mail, step_context(campaign.send_email))
         assert len(box.mails) == 1
     finally:
         controller.stop()
@@ -278,19 +277,19 @@ async def test_an_attempt_that_died_after_the_mail_was_stored_leaves_one_mail(
 
 
 async def test_a_port_that_is_no_number_is_said_so(
-    campaign: ModuleType, context_for: ContextFor, monkeypatch: pytest.MonkeyPatch
+    campaign: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SMTP_HOST", "mail.example.org")
     monkeypatch.setenv("SMTP_PORT", "smtp")
     mail = campaign.Email(email="ada@example.org", subject="Hello", body="Hi")
     with pytest.raises(GiveUp, match="SMTP_PORT must be a number, not 'smtp'"):
-        await campaign.send_email(mail, context_for(campaign.send_email))
+        await campaign.send_email(mail, step_context(campaign.send_email))
 
 
 async def test_a_name_with_a_line_break_cannot_add_a_header(
-    campaign: ModuleType, context_for: ContextFor, tmp_path: Path
+    campaign: ModuleType, tmp_path: Path
 ) -> None:
     mail = campaign.to_letter(campaign.User(name="Eve\nBcc: all@example.org", email="e@e.org"))
-    context = context_for(campaign.send_email, campaign.UserId(folder=tmp_path))
+    context = step_context(campaign.send_email, init_data=campaign.UserId(folder=tmp_path))
     with pytest.raises(ValueError, match="linefeed"):
         await campaign.send_email(mail, context)

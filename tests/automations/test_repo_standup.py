@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wrkflw_tui import GiveUp, StepCancelled, WorkflowFailed
+from wrkflw_tui.testing import step_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import ModuleType
 
-    from tests.automations.conftest import Around, ContextFor
     from wrkflw_tui import WorkflowStorage
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -86,13 +86,11 @@ async def run(
     return await standup.repo_standup.create_run(storage=storage).start(input_data=request_)
 
 
-async def collected(
-    standup: ModuleType, context_for: ContextFor, folder: Path, **request: object
-) -> dict[str, Any]:
+async def collected(standup: ModuleType, folder: Path, **request: object) -> dict[str, Any]:
     """Call the first two steps by themselves; return what they found by repository."""
     request_ = standup.StandupRequest(folder=folder, **request)
-    found = await standup.find_repositories(request_, context_for(standup.find_repositories))
-    work = await standup.collect_work(found, context_for(standup.collect_work, request_))
+    found = await standup.find_repositories(request_, step_context(standup.find_repositories))
+    work = await standup.collect_work(found, step_context(standup.collect_work, init_data=request_))
     return {repository.name: repository for repository in work.repositories}
 
 
@@ -118,10 +116,8 @@ async def test_my_commits_since_yesterday(
     assert list(snapshot.step_results) == ["find-repositories", "collect-work", "write-standup"]
 
 
-async def test_everyones_commits_are_grouped_by_author(
-    standup: ModuleType, context_for: ContextFor, work: Path
-) -> None:
-    found = await collected(standup, context_for, work, author="everyone")
+async def test_everyones_commits_are_grouped_by_author(standup: ModuleType, work: Path) -> None:
+    found = await collected(standup, work, author="everyone")
     by_author = found["home/garden"].commits
     assert {who: len(commits) for who, commits in by_author.items()} == {"Ada": 2, "Grace": 1}
     assert by_author["Grace"][0].at == TODAY
@@ -155,13 +151,12 @@ async def test_a_mail_address_of_mine_in_one_repository_only(
 
 async def test_without_an_address_of_mine_everyone_is_shown_and_it_says_so(
     standup: ModuleType,
-    context_for: ContextFor,
     work: Path,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     (tmp_path / "gitconfig").write_text("")
-    found = await collected(standup, context_for, work)
+    found = await collected(standup, work)
     assert found["home/garden"].commits.keys() == {"Ada", "Grace"}
     assert found["home/garden"].notes == [
         "git knows no user.email, so these are everyone's commits"
@@ -170,12 +165,12 @@ async def test_without_an_address_of_mine_everyone_is_shown_and_it_says_so(
 
 
 async def test_what_is_not_committed_is_named(
-    standup: ModuleType, storage: WorkflowStorage, context_for: ContextFor, work: Path
+    standup: ModuleType, storage: WorkflowStorage, work: Path
 ) -> None:
     rest = work / "at-rest"
     (rest / "1.txt").rename(rest / "a new name.txt")
     (rest / "ä\nb.txt").write_text("new")
-    found = await collected(standup, context_for, work)
+    found = await collected(standup, work)
     assert sorted(found["at-rest"].uncommitted) == [
         "?? a new name.txt",
         "?? ä\nb.txt",
@@ -189,38 +184,34 @@ async def test_what_is_not_committed_is_named(
     assert "- and 13 more" in result.text
 
 
-async def test_what_is_not_pushed_is_named(
-    standup: ModuleType, context_for: ContextFor, work: Path, tmp_path: Path
-) -> None:
+async def test_what_is_not_pushed_is_named(standup: ModuleType, work: Path, tmp_path: Path) -> None:
     remote = Repository(tmp_path / "remote")
     remote.git("config", "core.bare", "true")
     rest = Repository(work / "pushed")
     rest.commit("Pushed", LAST_WEEK)
     rest.git("remote", "add", "origin", str(remote.path))
     rest.git("push", "--quiet", "origin", "main")
-    assert "pushed" not in await collected(standup, context_for, work)
+    assert "pushed" not in await collected(standup, work)
 
     rest.git("switch", "--quiet", "--create", "idea")
     rest.commit("Not pushed yet", LAST_WEEK)
     rest.git("switch", "--quiet", "main")
-    [entry] = (await collected(standup, context_for, work))["pushed"].unpushed
+    [entry] = (await collected(standup, work))["pushed"].unpushed
     assert entry.endswith(" Not pushed yet")
 
 
-async def test_a_stash_is_no_commit(
-    standup: ModuleType, context_for: ContextFor, work: Path
-) -> None:
+async def test_a_stash_is_no_commit(standup: ModuleType, work: Path) -> None:
     rest = Repository(work / "stashed")
     rest.commit("Old", LAST_WEEK)
     (rest.path / "1.txt").write_text("changed")
     rest.git("stash")
-    assert "stashed" not in await collected(standup, context_for, work)
+    assert "stashed" not in await collected(standup, work)
 
 
-async def test_how_deep_it_looks(standup: ModuleType, context_for: ContextFor, work: Path) -> None:
+async def test_how_deep_it_looks(standup: ModuleType, work: Path) -> None:
     for name in (".hidden", "node_modules/package", "home/garden/inner"):
         Repository(work / name)
-    context = context_for(standup.find_repositories)
+    context = step_context(standup.find_repositories)
 
     async def found(depth: int) -> list[str]:
         request = standup.StandupRequest(folder=work, depth=depth)
@@ -271,10 +262,10 @@ async def test_without_git_it_says_what_to_do(
 
 
 async def test_a_broken_repository_is_a_note_and_the_others_are_told_of(
-    standup: ModuleType, context_for: ContextFor, work: Path
+    standup: ModuleType, work: Path
 ) -> None:
     (work / "at-rest" / ".git" / "HEAD").write_text("nonsense")
-    found = await collected(standup, context_for, work)
+    found = await collected(standup, work)
     [note] = found["at-rest"].notes
     assert note.startswith("fatal: not a git repository")
     assert len(found["home/garden"].commits["Ada"]) == 2
@@ -282,17 +273,16 @@ async def test_a_broken_repository_is_a_note_and_the_others_are_told_of(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 async def test_git_is_not_made_to_trust_a_repository_of_someone_else(
-    standup: ModuleType, context_for: ContextFor, work: Path
+    standup: ModuleType, work: Path
 ) -> None:
     os.chown(work / "at-rest", 65534, -1)
     os.chown(work / "at-rest" / ".git", 65534, -1)
-    found = await collected(standup, context_for, work)
+    found = await collected(standup, work)
     assert "dubious ownership" in found["at-rest"].notes[0]
 
 
 async def test_a_git_that_hangs_is_a_note(
     standup: ModuleType,
-    context_for: ContextFor,
     work: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -303,7 +293,7 @@ async def test_a_git_that_hangs_is_a_note(
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(standup, "GIT_TIMEOUT", 0.2)
-    found = await collected(standup, context_for, work)
+    found = await collected(standup, work)
     assert found["at-rest"].notes == ["git took longer than 0.2 s"]
 
 
@@ -318,18 +308,14 @@ async def test_a_hooks_environment_does_not_lead_git_astray(
     assert (await run(standup, storage, work)).repositories == ["home/garden"]
 
 
-async def test_a_cancelled_step_stops(
-    standup: ModuleType, context_for: ContextFor, around: Around, work: Path
-) -> None:
+async def test_a_cancelled_step_stops(standup: ModuleType, work: Path) -> None:
     request = standup.StandupRequest(folder=work)
-    found = await standup.find_repositories(request, context_for(standup.find_repositories))
+    found = await standup.find_repositories(request, step_context(standup.find_repositories))
     with pytest.raises(StepCancelled):
         await standup.find_repositories(
-            request, context_for(standup.find_repositories, cancelled=True)
+            request, step_context(standup.find_repositories, cancelled=True)
         )
-    around.progress.clear()
+    context = step_context(standup.collect_work, init_data=request, cancelled=True)
     with pytest.raises(StepCancelled):
-        await standup.collect_work(
-            found, context_for(standup.collect_work, request, cancelled=True)
-        )
-    assert around.progress == []
+        await standup.collect_work(found, context)
+    assert context.progress == []

@@ -9,7 +9,14 @@ import pytest
 from engine.lives import Life, enqueue, live, snapshot_of
 from pydantic import BaseModel
 
-from wrkflw_tui import DefinitionError, StepContext, WorkflowFailed, create_workflow, step
+from wrkflw_tui import (
+    DefinitionError,
+    StepContext,
+    WorkflowFailed,
+    WorkflowSuspended,
+    create_workflow,
+    step,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +44,11 @@ def is_huge(value: int) -> bool:
 
 def never(value: int) -> bool:
     return False
+
+
+@step
+async def same(value: str) -> str:
+    return value
 
 
 def begin(id: str = "flow") -> WorkflowBuilder[int, int, int]:
@@ -143,6 +155,47 @@ async def test_a_decision_is_never_taken_again(file: Path, commits: int, before:
     assert await live(file, build(False), Life()) == (3 if decided else 2)
     assert asked == ([] if decided else [1])
     assert ("other" in called) is not decided
+
+
+@pytest.mark.parametrize("kind", ["branch", "branch_all"])
+async def test_a_decision_is_kept_on_resume_and_in_a_fork_though_all_was_built_anew(
+    storage: WorkflowStorage, kind: str
+) -> None:
+    """The conditions read data that has changed meanwhile; nobody asks them again."""
+    asked: list[int] = []
+    data = {"is_open": True}
+
+    @step
+    async def ask(value: int, context: StepContext) -> int:
+        return value + context.suspend(int)
+
+    def build() -> Any:
+        def condition(value: int) -> bool:
+            asked.append(value)
+            return data["is_open"]
+
+        def as_text(value: object) -> str:
+            return repr(value)
+
+        builder: Any = create_workflow(id="flow", input_schema=int, output_schema=str)
+        other = add_one.with_id("other")
+        if kind == "branch":
+            builder = builder.branch((condition, ask), otherwise=other)
+        else:
+            builder = builder.branch_all((condition, ask), (lambda n: not condition(n), other))
+        return builder.map(as_text, id="text").then(same.with_id("end")).commit()
+
+    run = build().create_run("r", storage=storage)
+    with pytest.raises(WorkflowSuspended):
+        await run.start(1)
+    data["is_open"] = False
+    asked.clear()
+    again = await build().get_run("r", storage=storage)
+    output = "6" if kind == "branch" else "{'ask': 6}"
+    assert await again.resume(5) == output
+    fork = await (await build().get_run("r", storage=storage)).fork(at="end")
+    assert await fork.start() == output
+    assert asked == []
 
 
 async def test_every_arm_whose_condition_holds(storage: WorkflowStorage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,18 +12,21 @@ from engine.lives import Life, enqueue, live, run_again, snapshot_of
 
 from wrkflw_tui import (
     DefinitionError,
+    GiveUp,
+    RetryPolicy,
+    RunNotFound,
     StepContext,
     StepFailure,
     WorkflowCancelled,
     WorkflowFailed,
+    WorkflowStorage,
+    WorkflowSuspended,
     create_workflow,
     step,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from wrkflw_tui import WorkflowStorage
 
 
 @step
@@ -163,6 +167,48 @@ async def test_a_failure_that_was_taken_for_a_value_stays_one(file: Path) -> Non
     assert calls == ["behind"]
 
 
+@pytest.mark.parametrize("kind", ["parallel", "branch_all", "foreach"])
+async def test_an_arm_that_is_through_is_on_record_while_others_are_at_work(
+    file: Path, kind: str
+) -> None:
+    """The process may die before they are, and what is done is not done again."""
+    goes_on = asyncio.Event()
+
+    @step(retry=RetryPolicy(max_attempts=5))
+    async def work(value: int, context: StepContext) -> int:
+        if context.path in ("gives-up", "work[1]"):
+            raise GiveUp("for good")
+        if context.path in ("holds", "work[2]"):
+            await goes_on.wait()
+        return value
+
+    arms = [work.with_id(id) for id in ("done", "gives-up", "holds")]
+    builder = {
+        "parallel": lambda: begin(Any).parallel(*arms),
+        "branch_all": lambda: begin(Any).branch_all(*[(lambda n: True, arm) for arm in arms]),
+        "foreach": lambda: (
+            begin(Any).map(lambda n: [n] * 3, output_schema=list[int]).foreach(work, concurrency=3)
+        ),
+    }[kind]()
+    storage, watcher = WorkflowStorage(file), WorkflowStorage(file)
+    run = builder.commit().create_run("r", storage=storage)
+    task = asyncio.create_task(run.start(1))
+    paths = ["work[0]", "work[1]"] if kind == "foreach" else ["done", "gives-up"]
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(RunNotFound, KeyError):
+                results = (await watcher.load_snapshot("r")).step_results
+                if [results[path].status for path in paths] == ["success", "failed"]:
+                    break
+            await asyncio.sleep(0.01)
+    assert not task.done()
+    goes_on.set()
+    with pytest.raises(WorkflowFailed, match="for good"):
+        await task
+    await storage.close()
+    await watcher.close()
+
+
 @pytest.mark.parametrize("commits", range(1, 7))
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 async def test_a_death_at_any_commit(file: Path, commits: int, before: bool) -> None:
@@ -283,3 +329,61 @@ def test_the_graph() -> None:
     assert [arm["id"] for arm in node.pop("arms")] == ["add-one", "to-text"]
     assert node == {"kind": "parallel", "id": "two", "limit": 3, "on_error": "fail"}
     assert flow.leaf_count == 2
+
+
+async def test_questions_are_listed_in_the_order_of_asking(storage: WorkflowStorage) -> None:
+    second_asks = asyncio.Event()
+
+    @step
+    async def first(value: int, context: StepContext) -> int:
+        await second_asks.wait()
+        return context.suspend(int, reason="first")
+
+    @step
+    async def second(value: int, context: StepContext) -> int:
+        second_asks.set()
+        return context.suspend(int, reason="second")
+
+    flow = begin(Any).parallel(first, second).commit()
+    run = flow.create_run(storage=storage)
+    with pytest.raises(WorkflowSuspended) as caught:
+        await run.start(1)
+    assert [question.reason for question in caught.value.questions] == ["second", "first"]
+    assert (await run.snapshot()).questions == tuple(caught.value.questions)
+
+
+async def test_a_bail_beside_other_items_lets_the_next_item_begin(
+    storage: WorkflowStorage,
+) -> None:
+    @step
+    async def bails(value: int, context: StepContext) -> int:
+        await asyncio.sleep(0)
+        context.bail(value)
+
+    item = begin(int, "item").parallel(bails, add_one).map(sum, output_schema=int).commit()
+    flow = create_workflow(id="flow", input_schema=list[int], output_schema=list[int])
+    run = flow.foreach(item, concurrency=2).commit().create_run(storage=storage)
+    assert await run.start([1, 2, 3, 4]) == [1, 2, 3, 4]
+
+
+async def test_after_a_bail_in_an_arm_nobody_is_taken_for_cancelled(
+    storage: WorkflowStorage,
+) -> None:
+    cancelling: list[int] = []
+
+    @step
+    async def bails(value: int, context: StepContext) -> int:
+        await asyncio.sleep(0)
+        context.bail(value)
+
+    @step
+    async def looks(value: int) -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        cancelling.append(task.cancelling())
+        return value
+
+    inner = begin(int, "inner").parallel(bails, add_one).map(sum, output_schema=int).commit()
+    flow = begin(int).then(inner).then(looks).commit()
+    assert await flow.create_run(storage=storage).start(1) == 1
+    assert cancelling == [0]

@@ -593,6 +593,21 @@ async def test_nested_policies_do_not_multiply(storage: WorkflowStorage) -> None
     assert len(calls) == 2
 
 
+async def test_a_nested_step_without_a_policy_has_the_next_one_outward(
+    storage: WorkflowStorage,
+) -> None:
+    shaky_step, calls = shaky(9, None)
+    inner = create_workflow(id="inner", input_schema=int, output_schema=int).then(shaky_step)
+    flow = (
+        create_workflow(id="w", input_schema=int, output_schema=int, retry=policy(3))
+        .then(inner.commit())
+        .commit()
+    )
+    with pytest.raises(WorkflowFailed):
+        await flow.create_run(storage=storage).start(1)
+    assert len(calls) == 3
+
+
 @pytest.mark.parametrize(
     ("error", "options", "called"),
     [

@@ -254,6 +254,18 @@ async def test_release_queues_a_run_again(
     assert not await storage.database.read(lambda c: claims.is_good(c, claim))
 
 
+async def test_each_end_that_a_release_records_has_a_number_of_its_own(
+    storage: WorkflowStorage,
+) -> None:
+    claim, journal = await at_work(storage)
+    journal.start("two", "two", "step", "1")
+    journal.start("three", "three", "step", "1")
+    await journal.commit()
+    await storage.database.write(lambda c: claims.release(c, claim, "crashed"))
+    results = (await storage.load_snapshot("r")).step_results
+    assert [results[path].ended for path in ("one", "two", "three")] == [4, 5, 6]
+
+
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
 async def test_finish_ends_a_run_for_its_runner(
     storage: WorkflowStorage, status: Literal["failed", "cancelled"]

@@ -12,8 +12,9 @@ import pytest
 from wrkflw_tui import RunNotFound, WorkflowFailed, WorkflowStorage, create_workflow, step
 from wrkflw_tui.store import claims
 from wrkflw_tui.store.changes import Changes
-from wrkflw_tui.store.runs import AmbiguousRun, find_run, read_summary, revision_now, runs_since
+from wrkflw_tui.store.runs import AmbiguousRun, find_run, read_summary, runs_since
 from wrkflw_tui.store.storage import shared_storage
+from wrkflw_tui.store.summaries import revision_now
 
 if TYPE_CHECKING:
     import sqlite3

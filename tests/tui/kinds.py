@@ -37,6 +37,7 @@ GRAPH = json.dumps(
         step("tell"),
     ]
 )
+PAID = {"type": "object", "properties": {"number": {"type": "string"}}, "required": ["number"]}
 DECLINED = ErrorInfo("Declined", "the card was declined")
 
 
@@ -82,6 +83,7 @@ def _steps(record: Recorder, run_id: str) -> None:
     add("wait-for-1", "waiting", 600, None, "wait")
 
 
+AWAITED = Question("wait-for-1", "event", "invoice-paid", schema=PAID)
 ASKED = Question(
     "mail[1]/approve",
     "answer",
@@ -95,6 +97,7 @@ ASKED = Question(
 def _tell_what_is_waited_for(connection: sqlite3.Connection) -> None:
     change = "UPDATE wrkflw_step_results SET"
     connection.execute(f"{change} question = ? WHERE path = 'mail[1]/approve'", (ASKED.to_json(),))
+    connection.execute(f"{change} question = ? WHERE path = 'wait-for-1'", (AWAITED.to_json(),))
     for path, seconds in (("sleep-1", 3600), ("wait-for-1", 259_200)):
         connection.execute(
             f"{change} wake_at = started_at + ? WHERE path = ?", (seconds * 1_000_000, path)

@@ -15,8 +15,8 @@ from wrkflw_tui.config import Config
 from wrkflw_tui.tui.app import WrkflwApp
 from wrkflw_tui.tui.screens.confirm import Confirm
 from wrkflw_tui.tui.screens.help import HelpScreen
+from wrkflw_tui.tui.screens.input_form import InputForm
 from wrkflw_tui.tui.screens.run import RunScreen
-from wrkflw_tui.tui.screens.run_form import RunForm
 from wrkflw_tui.tui.screens.runs import RunsScreen
 from wrkflw_tui.tui.screens.schedule_editor import ScheduleEditor
 from wrkflw_tui.tui.widgets.form import FieldRow
@@ -111,7 +111,7 @@ async def test_the_form_says_what_is_wrong_and_starts_what_is_right(
         await until_shown(pilot)
         before = newest(database)["id"]
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, RunForm) and app.screen.query(FieldRow))
+        await until(pilot, lambda: isinstance(app.screen, InputForm) and app.screen.query(FieldRow))
         keep = field(app, "keep")
         assert isinstance(keep.input, Input)
         assert keep.input.value == "30"
@@ -143,7 +143,7 @@ async def test_the_input_as_json(app: WrkflwApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await until_shown(pilot)
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, RunForm) and app.screen.query(FieldRow))
+        await until(pilot, lambda: isinstance(app.screen, InputForm) and app.screen.query(FieldRow))
         await pilot.press("f2")
         area = app.screen.query_one("#json", TextArea)
         assert json.loads(area.text) == BACKUP_INPUT
@@ -158,7 +158,7 @@ async def test_the_input_as_json(app: WrkflwApp) -> None:
         await pilot.pause()
         assert field(app, "keep").raw == "5"
         await pilot.press("escape")
-        await until(pilot, lambda: not isinstance(app.screen, RunForm))
+        await until(pilot, lambda: not isinstance(app.screen, InputForm))
 
 
 async def test_a_workflow_without_input_starts_at_once(app: WrkflwApp, database: Path) -> None:

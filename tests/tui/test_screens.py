@@ -70,5 +70,21 @@ def test_run_of_every_kind(
     assert snap_compare(empty_app, terminal_size=size, run_before=arrive)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_answer_form(
+    snap_compare: Callable[..., bool], empty_app: WrkflwApp, database: Path, size: tuple[int, int]
+) -> None:
+    run_id = kinds.build(database)
+
+    async def arrive(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        cast("WrkflwApp", pilot.app).open_run(run_id)
+        await settle(pilot)
+        await pilot.press("a")
+        await settle(pilot)
+
+    assert snap_compare(empty_app, terminal_size=size, run_before=arrive)
+
+
 def test_empty_folder(snap_compare: Callable[..., bool], empty_app: WrkflwApp) -> None:
     assert snap_compare(empty_app, terminal_size=(80, 24), run_before=settle)

@@ -1,25 +1,43 @@
+"""What the first frame waits for, and what a signal leaves of the terminal."""
+
 from __future__ import annotations
 
-import os
-import pty
 import signal
-import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from benchmarks.first_frame import fill
+from terminal import PATIENCE, Terminal
 from tui import record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-HEAVY = ("pydantic", "jsonschema", "croniter", "psutil", "tzlocal", "wrkflw_tui.worker")
+NEEDLESS = (
+    *("pydantic", "pydantic_core", "jsonschema", "croniter", "psutil", "tzlocal", "tomllib"),
+    *("hashlib", "importlib.resources", "wrkflw_tui.schedules", "wrkflw_tui.worker.worker"),
+    *("wrkflw_tui.engine.walk", "wrkflw_tui.engine.schema", "wrkflw_tui.engine.journal"),
+    *("wrkflw_tui.store.runs", "wrkflw_tui.store.database", "wrkflw_tui.store.claims"),
+    *("wrkflw_tui.store.leases", "wrkflw_tui.tui.commands", "wrkflw_tui.tui.widgets.filter_bar"),
+    *("wrkflw_tui.tui.screens.run", "wrkflw_tui.tui.screens.runs", "wrkflw_tui.tui.screens.help"),
+    *("wrkflw_tui.tui.screens.schedules", "wrkflw_tui.tui.screens.input_form"),
+    *("textual.widgets._text_area", "textual.widgets._log", "textual.widgets._data_table"),
+)
+"""What the first frame can do without: each takes 1 to 100 ms to load."""
 
-LOADED = f"""
+LOADED = """
 import sys
-import wrkflw_tui.tui.app
-print([name for name in {HEAVY!r} if name in sys.modules])
+from pathlib import Path
+from wrkflw_tui import cli
+from wrkflw_tui.tui.app import WrkflwApp
+
+def note(app):
+    Path(sys.argv[1], "loaded").write_text("\\n".join(sys.modules))
+    app.exit()
+
+WrkflwApp._begin_work = note
+sys.exit(cli.main(["--folder", sys.argv[1], "--database", sys.argv[2]]))
 """
 
 APP = """
@@ -33,68 +51,56 @@ sys.exit(app.return_code)
 """
 
 
-def test_the_first_frame_waits_for_nothing_heavy() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+def test_the_first_frame_waits_for_nothing_needless(tmp_path: Path) -> None:
+    database = tmp_path / "wrkflw.db"
+    fill(database, tmp_path, workflows=3, runs=9)
+    terminal = Terminal("-c", LOADED, str(tmp_path), str(database))
+    try:
+        assert terminal.read_to_end() == 0
+    finally:
+        terminal.close()
+    assert b"workflow-00" in terminal.seen
+    loaded = (tmp_path / "loaded").read_text().split()
+    assert "wrkflw_tui.store.summaries" in loaded
+    assert sorted({*NEEDLESS} & {*loaded}) == []
 
 
-class Terminal:
-    """The app in a terminal of its own."""
+@pytest.fixture
+def env() -> dict[str, str]:
+    return {}
 
-    def __init__(self, folder: Path, **env: str) -> None:
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            os.environ.update(env, TERM="xterm-256color")
-            os.execv(sys.executable, [sys.executable, "-c", APP, str(folder)])
-        self.output = b""
 
-    def read_until(self, wanted: bytes) -> bytes:
-        ends = time.monotonic() + 30
-        while wanted not in self.output and time.monotonic() < ends:
-            try:
-                self.output += os.read(self.master, 65536)
-            except OSError:
-                break
-        return self.output
-
-    def wait(self) -> int:
-        _, status = os.waitpid(self.pid, 0)
-        return os.waitstatus_to_exitcode(status)
+@pytest.fixture
+def terminal(tmp_path: Path, env: dict[str, str]) -> Iterator[Terminal]:
+    """The app without a worker."""
+    record.build(tmp_path / "wrkflw.db")
+    terminal = Terminal("-c", APP, str(tmp_path), **env)
+    try:
+        terminal.read_until(b"backup-photos")
+        yield terminal
+    finally:
+        terminal.close()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_leaves_the_terminal_as_it_was(
-    tmp_path: Path, number: signal.Signals, code: int
+    terminal: Terminal, number: signal.Signals, code: int
 ) -> None:
-    record.build(tmp_path / "wrkflw.db")
-    terminal = Terminal(tmp_path)
-    terminal.read_until(b"backup-photos")
-    os.kill(terminal.pid, number)
-    output = terminal.read_until(b"\x1b[?1049l\x1b[?25h")
-    assert b"\x1b[?1049l" in output
-    assert b"\x1b[?1003l" in output
-    assert terminal.wait() == code
-    os.close(terminal.master)
+    terminal.process.send_signal(number)
+    assert terminal.read_to_end() == code
+    assert b"\x1b[?1049l" in terminal.seen
+    assert b"\x1b[?1003l" in terminal.seen
+    assert b"\x1b[?25h" in terminal.seen
 
 
-def test_a_terminal_that_is_gone_holds_nothing_up(tmp_path: Path) -> None:
-    record.build(tmp_path / "wrkflw.db")
-    terminal = Terminal(tmp_path)
-    terminal.read_until(b"backup-photos")
-    os.close(terminal.master)
-    os.kill(terminal.pid, signal.SIGCONT)
-    assert terminal.wait() == 129
+def test_a_terminal_that_is_gone_holds_nothing_up(terminal: Terminal) -> None:
+    terminal.hang_up()
+    assert terminal.process.wait(PATIENCE) == 129
 
 
-def test_no_color_sends_no_colour(tmp_path: Path) -> None:
-    record.build(tmp_path / "wrkflw.db")
-    terminal = Terminal(tmp_path, NO_COLOR="1", COLORTERM="truecolor")
-    output = terminal.read_until(b"backup-photos")
-    os.kill(terminal.pid, signal.SIGTERM)
-    output = terminal.read_until(b"\x1b[?25h")
-    assert terminal.wait() == 143
-    assert b"38;2;" not in output
-    assert b"38;5;" not in output
-    os.close(terminal.master)
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1", "COLORTERM": "truecolor"}])
+def test_no_color_sends_no_colour(terminal: Terminal) -> None:
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.read_to_end() == 143
+    assert b"38;2;" not in terminal.seen
+    assert b"38;5;" not in terminal.seen

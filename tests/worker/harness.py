@@ -89,10 +89,15 @@ class Worker:
 
     def runners(self) -> list[int]:
         """The ids of its runners, idle ones too."""
-        with suppress(psutil.NoSuchProcess):
-            children = psutil.Process(self.pid).children()
-            return [child.pid for child in children if _is_runner(child)]
-        return []
+        return runners_of(self.pid)
+
+
+def runners_of(pid: int) -> list[int]:
+    """Return the ids of a worker's runners, idle ones too."""
+    with suppress(psutil.NoSuchProcess):
+        children = psutil.Process(pid).children()
+        return [child.pid for child in children if _is_runner(child)]
+    return []
 
 
 def _is_runner(process: psutil.Process) -> bool:
@@ -260,6 +265,8 @@ class Bench:
         for worker in self._workers:
             parts.append(f"worker {worker.pid} (exit code {worker.process.poll()}):")
             parts += [f"    {line}" for line in worker.said.splitlines()[-20:]]
+        for log in self.place.glob("worker.log"):  # of workers that an app started
+            parts += [f"worker.log: {line}" for line in log.read_text("utf-8").splitlines()[-20:]]
         return "\n".join(parts)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -31,7 +32,7 @@ class App:
     def __init__(self, bench: Bench, database: Database) -> None:
         self.bench = bench
         self.database = database
-        self.link = BackgroundWorker(Config(bench.folder, bench.database), database)
+        self.link = BackgroundWorker(Config(bench.folder, bench.database), lambda: database)
         self.pids: set[int] = set()
 
     async def until(self, status: str, seconds: float = 20) -> None:
@@ -84,6 +85,30 @@ async def test_starts_a_worker_and_stops_it(app: App) -> None:
     assert f"worker {process.pid} holds" in app.log
 
 
+async def test_a_worker_that_is_slow_to_start_holds_nothing_up_and_is_stopped_too(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_go, real = threading.Event(), threading.Event(), subprocess.Popen
+    started: list[int] = []
+
+    def slow(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        begun.set()
+        assert may_go.wait(20)
+        process = real(*arguments, **options)
+        started.append(process.pid)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", slow)
+    starting = asyncio.create_task(app.link.start())
+    assert await asyncio.to_thread(begun.wait, 20)
+    stopping = asyncio.create_task(app.link.stop())
+    await asyncio.sleep(0.01)
+    assert not stopping.done()
+    may_go.set()
+    await asyncio.gather(starting, stopping)
+    assert [is_gone(pid) for pid in started] == [True]
+
+
 async def test_finds_the_worker_of_another(app: App) -> None:
     other = app.bench.worker()
     app.bench.wait_said(other, "holds")
@@ -118,7 +143,7 @@ async def test_leaves_the_worker_running(app: App) -> None:
     process = await app.worker()
     await app.link.leave()
     await app.link.stop()
-    other = BackgroundWorker(Config(app.bench.folder, app.bench.database), app.database)
+    other = BackgroundWorker(Config(app.bench.folder, app.bench.database), lambda: app.database)
     await other.start()
     assert other.status == f"worker ready (process {process.pid})"
     # It goes on working.
@@ -180,7 +205,7 @@ from wrkflw_tui.worker.link import BackgroundWorker
 async def main():
     config = Config(Path(sys.argv[1]), Path(sys.argv[2]))
     database = Database(config.database)
-    link = BackgroundWorker(config, database)
+    link = BackgroundWorker(config, lambda: database)
     await link.start()
     while link.status != "worker ready":
         await asyncio.sleep(0.02)

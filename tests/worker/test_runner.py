@@ -227,9 +227,10 @@ def test_a_step_that_crashes_three_times_in_a_row_fails(bench: Bench) -> None:
 
 
 def test_a_crash_leaves_no_child_behind(bench: Bench) -> None:
-    code = WITH_CHILD.replace("child.wait()", "os._exit(1) if not Path('go').exists() else None")
-    code = code.replace("note(f", "Path('go').exists() or note(f")
-    code = code.replace("os._exit(1)", "(Path('go').touch(), os._exit(1))")
+    head = "def work(value: int) -> int:"
+    once = f"{head}\n        if Path('crashed').exists(): return value"
+    code = WITH_CHILD.replace("child.wait()", "Path('crashed').touch(); os._exit(1)")
+    code = code.replace(head, once)
     bench.worker()
     run_id, pids = start(bench, code)
     bench.wait(run_id)

@@ -11,7 +11,7 @@ from wrkflw_tui.engine.errors import StepTimeout
 from wrkflw_tui.engine.threads import call_on_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from wrkflw_tui.engine.clock import Clock
     from wrkflw_tui.engine.context import StopFlag
@@ -31,15 +31,59 @@ class AttemptFailed(Exception):
         """Whether the call is still going on: it did not stop when told to."""
 
 
-async def call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
-    """Call the step's function and return what it returns. Raises `AttemptFailed`."""
+async def attempt(
+    step: Step[object, object],
+    arguments: tuple[object, ...],
+    cancelled: StopFlag,
+    clock: Clock,
+    is_ending: Callable[[], bool],
+) -> object:
+    """Call the step's function and return what it returns. Raises `AttemptFailed`.
+
+    `cancelled` is set when the step should stop: its time is up, or the caller is cancelled.
+    `is_ending` tells whether this task was told to end.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    try:
+        if step.timeout is None:
+            result = await _call(step, arguments, before)
+        else:
+            result = await _call_in_time(step, arguments, step.timeout, cancelled, clock)
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise
+    except BaseException:
+        _settle(task, before, is_ending)
+        raise
+    _settle(task, before, is_ending)
+    return result
+
+
+def _settle(task: asyncio.Task[object] | None, before: int, is_ending: Callable[[], bool]) -> None:
+    """Take back the marks of a cancel that a step leaves on its task.
+
+    Task groups of Python 3.11 leave theirs where a child has failed. One that is meant for the run
+    was swallowed by the step: then nothing may come after it.
+    """
+    if task is None or task.cancelling() <= before:
+        return
+    if is_ending():
+        raise asyncio.CancelledError
+    while task.cancelling() > before:
+        task.uncancel()
+
+
+async def _call(
+    step: Step[object, object], arguments: tuple[object, ...], before: int = 0
+) -> object:
     try:
         if step.is_async:
             return await cast("Awaitable[object]", step.function(*arguments))
         return await call_on_thread(step.function, *arguments)
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if task is not None and task.cancelling() > before:
             raise
         raise AttemptFailed(error) from error  # the step's own doing: nobody cancelled it
     except BaseExceptionGroup as group:
@@ -58,15 +102,15 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner  # pyright: ignore[reportUnknownArgumentType] - a group's parameter is not narrowed
 
 
-async def call_in_time(
+async def _call_in_time(
     step: Step[object, object],
     arguments: tuple[object, ...],
     limit: timedelta,
     cancelled: StopFlag,
     clock: Clock,
 ) -> object:
-    """Like `call`, for `limit` at most; `cancelled` is set when the step should stop."""
-    calling = asyncio.create_task(call(step, arguments))
+    """Like `_call`, for `limit` at most; `cancelled` is set when the step should stop."""
+    calling = asyncio.create_task(_call(step, arguments))
     timer = asyncio.create_task(clock.sleep(limit))
     try:
         await asyncio.wait({calling, timer}, return_when=asyncio.FIRST_COMPLETED)

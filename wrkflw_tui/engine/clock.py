@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Clock(Protocol):
@@ -16,6 +19,28 @@ class Clock(Protocol):
 
     async def sleep(self, duration: timedelta) -> None:
         """Return once `duration` has gone by."""
+        ...
+
+
+class Activity(Protocol):
+    """What goes on where runs are kept."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the record is being read or written."""
+        ...
+
+    def steps_at_work(self) -> Sequence[tuple[str, str, int]]:
+        """Return run, path and attempt of the steps that this event loop has called."""
+        ...
+
+
+@runtime_checkable
+class TurnedClock(Clock, Protocol):
+    """A clock that somebody turns: it lets what it woke come to rest before it is turned on."""
+
+    def watch(self, activity: Activity) -> None:
+        """Go by what goes on there."""
         ...
 
 

@@ -99,11 +99,13 @@ def _in_scope(
         if names[index : index + 1] != [id]:
             yield from _moved(scope, id, names, index, walked)
         yield from _changed(scope, reached, node, now[names.index(id)])
+    walked_ids = {str(node["id"]) for node in walked}
     known = {str(node["id"]) for node in before}
     reached_now = [names.index(str(n["id"])) for n in walked if n["id"] in names]
     for name in names[: max(reached_now, default=-1)]:
-        if name not in known:
-            yield f"{scope}{name} was added before {scope}{walked[-1]['id']}, which was reached"
+        if name not in walked_ids:
+            how = "comes" if name in known else "was added"
+            yield f"{scope}{name} {how} before {scope}{walked[-1]['id']}, which was reached"
 
 
 def _moved(scope: str, id: str, names: list[str], index: int, walked: list[Drawn]) -> Iterator[str]:

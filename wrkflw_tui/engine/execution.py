@@ -55,7 +55,6 @@ class _Execution:
         self._walk = walk
         self._journal = journal
         self._task = asyncio.current_task()
-        self._is_cancelled = False
 
     async def go(self, value: Value) -> Value:
         self._journal.listen(self._walk.waits.hear, self._cancel)
@@ -66,13 +65,13 @@ class _Execution:
                 f"run {self._journal.run_id} was claimed by another process: it goes on there"
             ) from error
         finally:
-            self._journal.unlisten()
-            if self._is_cancelled and self._task is not None:
+            self._journal.close()
+            if self._walk.is_cancelled and self._task is not None:
                 self._task.uncancel()  # it was the run that was cancelled, not its caller
 
     def _cancel(self) -> None:
-        if not self._is_cancelled and self._task is not None:
-            self._is_cancelled = True
+        if not self._walk.is_cancelled and self._task is not None:
+            self._walk.is_cancelled = True
             self._task.cancel()
 
     async def _walk_to_end(self, value: Value) -> Value:
@@ -85,9 +84,9 @@ class _Execution:
             error = WorkflowFailed(journal.run_id, failed.path, failed.info)
             raise error from failed.original
         except asyncio.CancelledError:
-            journal.finish("cancelled" if self._is_cancelled else "queued")
+            journal.finish("cancelled" if self._walk.is_cancelled else "queued")
             await self._commit_end()
-            if self._is_cancelled:
+            if self._walk.is_cancelled:
                 raise WorkflowCancelled(journal.run_id) from None
             raise
         except Parked:
@@ -113,5 +112,5 @@ class _Execution:
             await self._journal.commit()
         except asyncio.CancelledError:
             await self._journal.commit()
-            if not self._is_cancelled:
+            if not self._walk.is_cancelled:
                 raise

@@ -5,12 +5,16 @@ Told from the definition as it is on record, so that nobody has to import an aut
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from wrkflw_tui.engine.differences import with_bodies
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wrkflw_tui.engine.differences import Drawn
+    from wrkflw_tui.engine.journal import Entry
 
 Place: TypeAlias = Literal["before", "beside"] | None
 """Before the fork's step, in a sibling arm or item of it, or neither."""
@@ -31,6 +35,40 @@ def place_of(nodes: list[Drawn], path: str, at: str) -> Place:
     if not rest or not at_rest or inside is None:
         return None
     return place_of(cast("list[Drawn]", inside), rest, at_rest)
+
+
+def is_settled(nodes: list[Drawn], path: str, entries: Mapping[str, Entry]) -> bool:
+    """Tell whether a failure, or what it lies in, was taken for a value or handled."""
+    scope = ""
+    for head in path.split("/"):
+        at = _index(nodes, head)
+        if at is None:
+            return False
+        known = entries.get(scope + head)
+        if known is not None and known.status == "success":
+            return True
+        if _goes_on_without(nodes[at], head, scope, entries):
+            return True
+        inside = _body(nodes[at], head).get("nodes")
+        if inside is None:
+            return False
+        nodes, scope = cast("list[Drawn]", inside), f"{scope}{head}/"
+    return False
+
+
+def _goes_on_without(node: Drawn, head: str, scope: str, entries: Mapping[str, Entry]) -> bool:
+    id, index = _split(head)
+    match node["kind"]:
+        case "recover":
+            handler = cast("Drawn", node["handler"])
+            return id == _body_id(node) and f"{scope}{handler['id']}" in entries
+        case "foreach" | "parallel":
+            row = entries.get(f"{scope}{node['id']}")
+            if row is None or row.status != "success" or row.output is None:
+                return False
+            return (id if index is None else index) in json.loads(row.output)
+        case _:
+            return False
 
 
 def _within(node: Drawn, head: str, at_head: str) -> Place:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.errors import InvalidState, NoState
 from wrkflw_tui.engine.retry import NO_RETRY, RetryPolicy
+from wrkflw_tui.engine.schema import check_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     from wrkflw_tui.engine.journal import Journal
     from wrkflw_tui.engine.schema import Schema
@@ -63,33 +65,53 @@ class Frame:
 class State:
     """The state of one workflow, shared with nested ones that declare the same schema."""
 
-    __slots__ = ("fields", "schema", "scope")
-
-    def __init__(self, schema: Schema[object], scope: str, fields: dict[str, object]) -> None:
+    def __init__(
+        self, schema: Schema[object], scope: str, fields: dict[str, object], limit: int
+    ) -> None:
         self.schema = schema
         self.scope = scope
+        self.limit = limit
+        """How many bytes of JSON it may take."""
         self.fields = fields
         """Plain JSON data; the journal writes this very dict."""
 
-    def change(self, fields: Mapping[str, object]) -> str:
-        """Take over changed fields; return what is recorded of that."""
+    @cached_property
+    def defaults(self) -> dict[str, object]:
+        """The fields that nobody has to set, as plain JSON data."""
+        try:
+            text, _ = self.schema.store(self.schema.load("{}"))
+        except ValueError:
+            return {}
+        return cast("dict[str, object]", json.loads(text))
+
+    def change(self, fields: Mapping[str, object], gone: Set[str]) -> str:
+        """Take over changed fields, with the defaults where it is the first change.
+
+        Returns what is recorded of that: the scope, the fields set, and those that are gone.
+        """
+        fields = {**fields} if self.fields else {**self.defaults, **fields}
         self.fields.update(fields)
-        return json.dumps([self.scope, fields], ensure_ascii=False)
+        for name in gone:
+            self.fields.pop(name, None)
+        parts = [self.scope, fields, sorted(gone)] if gone else [self.scope, fields]
+        return json.dumps(parts, ensure_ascii=False)
 
 
 class StateView:
     """The state as one attempt sees it: what it read first, and what it set since."""
 
-    __slots__ = ("_read", "_set", "_state")
+    __slots__ = ("_gone", "_read", "_set", "_state")
 
     def __init__(self, state: State | None) -> None:
         self._state = state
         self._read: dict[str, object] | None = None
         self._set: dict[str, object] = {}
+        self._gone: set[str] = set()
 
     def get(self, schema: Schema[object], workflow_id: str) -> object:
         """Return the state, read as `schema`. Raises `NoState`."""
         current = {**self._base(workflow_id), **self._set}
+        current = {name: part for name, part in current.items() if name not in self._gone}
         try:
             return schema.load(json.dumps(current))
         except ValueError as error:
@@ -106,26 +128,28 @@ class StateView:
         assert self._state is not None
         try:
             text, _ = self._state.schema.store(self._state.schema.validate(value))
+            check_size(f"a state of {self._state.schema}", text, self._state.limit)
         except ValueError as error:
             raise InvalidState(
                 f"the state of workflow {workflow_id!r} cannot be set to that: {error}"
             ) from error
         given: dict[str, object] = json.loads(text)
         self._set = {name: part for name, part in given.items() if base.get(name, ...) != part}
+        self._gone = base.keys() - given.keys()
 
     def keep(self) -> str | None:
         """Make what was set the workflow's state; return what is recorded of that."""
-        if self._state is None or not self._set:
+        if self._state is None or not (self._set or self._gone):
             return None
-        text = self._state.change(self._set)
-        self._read, self._set = None, {}
+        text = self._state.change(self._set, self._gone)
+        self._read, self._set, self._gone = None, {}, set()
         return text
 
     def _base(self, workflow_id: str) -> dict[str, object]:
         if self._state is None:
             raise NoState(f"workflow {workflow_id!r} has no state: give it a state_schema=")
         if self._read is None:
-            self._read = dict(self._state.fields)
+            self._read = self._state.fields.copy() or self._state.defaults
         return self._read
 
 
@@ -138,4 +162,5 @@ def _state_of(
     around = outer.state if outer is not None else None
     if around is not None and around.schema.source == schema.source:
         return around
-    return State(schema, prefix, journal.states.setdefault(prefix, {}))
+    fields = journal.states.setdefault(prefix, {})
+    return State(schema, prefix, fields, journal.max_result_bytes)

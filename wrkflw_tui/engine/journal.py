@@ -120,6 +120,10 @@ class Journal(Protocol):
         """Put how far an attempt is. Not urgent: the journal chooses when to write it."""
         ...
 
+    def write_soon(self) -> None:
+        """Have what was put on disk within a moment, also where nobody commits."""
+        ...
+
     def finish(
         self,
         status: RunStatus,
@@ -148,11 +152,14 @@ class Journal(Protocol):
         ...
 
     def take_event(self, entry: Entry, name: str) -> str | None:
-        """Take the earliest event of that name that nobody has, and return its payload."""
+        """Take an event of that name, and return its payload.
+
+        The earliest is for the wait that was opened first, wherever the walk comes to it.
+        """
         ...
 
     def open_questions(self) -> list[Question]:
-        """Return what the run waits to be told, in the order of the attempts that asked."""
+        """Return what the run waits to be told, in the order of asking."""
         ...
 
     def listen(self, on_message: Callable[[], None], on_cancel: Callable[[], None]) -> None:
@@ -165,6 +172,10 @@ class Journal(Protocol):
 
     async def commit(self) -> None:
         """Return once all that was put is on disk. Raises `Fenced` and `StorageError`."""
+        ...
+
+    def close(self) -> None:
+        """Hear nothing and put nothing from here on: the walk is over, whatever came of it."""
         ...
 
 
@@ -186,7 +197,7 @@ class RunStorage(Protocol):
     async def take_up(self, run_id: str, workflow: Workflow[object, object]) -> tuple[Journal, str]:
         """Claim a run on record; return its journal and its input.
 
-        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed` and `DefinitionChanged`.
+        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, `InvalidInput`.
         """
         ...
 

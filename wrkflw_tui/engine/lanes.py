@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeAlias
 
 from wrkflw_tui.engine.values import Parked, Withdrawn
@@ -35,6 +36,19 @@ async def run_lanes(waiting: Sequence[int], width: int, work: Work, waits: Waits
         raise Withdrawn
 
 
+_current: ContextVar[_Lanes | None] = ContextVar("wrkflw_current_lanes", default=None)
+
+
+def is_lane_ending() -> bool:
+    """Tell whether the lane that this is called in was told to end, with all beside it."""
+    lanes = _current.get()
+    while lanes is not None:
+        if lanes.is_ending():
+            return True
+        lanes = lanes.outer
+    return False
+
+
 class _Lanes:
     def __init__(self, waiting: Sequence[int], work: Work, waits: Waits) -> None:
         self._waiting = iter(waiting)
@@ -42,6 +56,11 @@ class _Lanes:
         self._waits = waits
         self._may_begin = True
         self._left = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._raised: BaseException | None = None
+        self._parent = asyncio.current_task()
+        self._cancels = self._parent.cancelling() if self._parent is not None else 0
+        self.outer = _current.get()
         self.parked = False
         self.withdrawn = False
 
@@ -49,27 +68,44 @@ class _Lanes:
         """Let that many tasks take the pieces."""
         self._left = width
         self._waits.begin_lanes(width)
-        raised: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(width):
-                    group.create_task(self._lane())
-        except BaseExceptionGroup as errors:
-            raised = errors.exceptions[0]  # the others are what came of cancelling their lanes
+                self._tasks = [group.create_task(self._lane()) for _ in range(width)]
         finally:
             # Of a lane that was cancelled before it began nothing is counted but this.
             for _ in range(self._left - 1):
                 self._waits.end_lane()
-        if raised is not None:
-            raise raised
+        if self._raised is not None:
+            raise self._raised
+
+    def is_ending(self) -> bool:
+        """Tell whether a lane has raised, or the task that waits for them was cancelled."""
+        if self._raised is not None:
+            return True
+        return self._parent is not None and self._parent.cancelling() > self._cancels
 
     async def _lane(self) -> None:
+        _current.set(self)
         try:
             await self.take(is_task=True)
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # A group that is told cancels the task around it too, which stays marked as cancelled.
+            self._stop(error)
         finally:
             if self._left > 1:
                 self._left -= 1
                 self._waits.end_lane()
+
+    def _stop(self, error: BaseException) -> None:
+        """Keep the first error, and cancel the other lanes: what comes of that is not looked at."""
+        if self._raised is not None:
+            return
+        self._raised = error
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
 
     async def take(self, *, is_task: bool = False) -> None:
         """Do one piece after another."""

@@ -324,11 +324,11 @@ class WorkflowSnapshot:
     @property
     def questions(self) -> tuple[Question, ...]:
         """What the run waits to be told, in the order of asking."""
-        return tuple(
-            result.question
-            for result in self.step_results.values()
-            if result.status in OPEN and result.question is not None
-        )
+        if self.status in ENDED:
+            return ()  # what was open as it ended is asked again once it is recovered
+        asked = [r for r in self.step_results.values() if r.status in OPEN and r.question]
+        asked.sort(key=lambda result: result.ended or result.order)
+        return tuple(result.question for result in asked if result.question is not None)
 
     def attempts(self, path: str) -> list[StepResult]:
         """Return every attempt at `path`, oldest first."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generic, cast
 
 from wrkflw_tui.engine import defaults
 from wrkflw_tui.engine.errors import (
+    InvalidAnswer,
     InvalidInput,
     RunAlreadyClaimed,
     RunAlreadyStarted,
@@ -21,7 +22,7 @@ from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.models import ErrorInfo, from_micros
 from wrkflw_tui.engine.nodes import MapNode, StepNode, WorkflowNode, node_at
 from wrkflw_tui.engine.runnable import In, Out
-from wrkflw_tui.engine.schema import plain_json
+from wrkflw_tui.engine.schema import UnstorableValue, plain_json
 from wrkflw_tui.engine.values import Value
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ class BaseRun(Generic[Out]):
         """Walk an interrupted, due, answered or failed run on over its record.
 
         What succeeded is not called again; attempts of a failed run no longer count. Raises
-        `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, and what `start` does.
-        Where its input does not fit any more it is left queued.
+        `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, `InvalidInput` where
+        the input does not fit any more, and what `start` does.
         """
         return await self._walk_on()
 
@@ -75,7 +76,7 @@ class BaseRun(Generic[Out]):
         Where another process walks it, it goes on there and this one waits. Raises `RunNotFound`,
         `RunEnded`, `NotSuspended`, `AmbiguousAnswer`, `InvalidAnswer`, and what `start` does.
         """
-        await self._storage.answer(self._id, path, key, plain_json(answer))
+        await self._storage.answer(self._id, path, key, _told("the answer", answer))
         try:
             return await self._walk_on()
         except RunAlreadyClaimed:
@@ -88,7 +89,8 @@ class BaseRun(Generic[Out]):
         `RunNotFound`, `RunEnded`, `NotSuspended` where no `wait_for` has that name, and
         `InvalidAnswer` where the payload does not fit.
         """
-        await self._storage.send_event(self._id, event, plain_json(payload))
+        text = _told(f"the payload of event {event!r}", payload)
+        await self._storage.send_event(self._id, event, text)
 
     async def cancel(self) -> None:
         """Cancel the run, in whichever process it is walked. Raises `RunNotFound`, `RunEnded`."""
@@ -129,14 +131,7 @@ class BaseRun(Generic[Out]):
     async def _walk_on(self) -> Out:
         journal, text = await self._storage.take_up(self._id, self._workflow)
         schema = self._workflow.input_schema
-        try:
-            value = Value(text, schema, schema.load(text))
-        except Exception as error:  # Pydantic's, or whatever an author's validator raises
-            journal.finish("queued")  # claimed by now: nobody could take it up again
-            await journal.commit()
-            raise InvalidInput(
-                f"the input of {self._workflow.id!r} does not fit: {error}"
-            ) from error
+        value = Value(text, schema, schema.load(text))
         return await self._drive(journal, value)
 
     async def _drive(self, journal: Journal, value: Value) -> Out:
@@ -227,6 +222,13 @@ def input_value(what: str, schema: Schema[object], data: object) -> Value:
     except Exception as error:  # Pydantic's, or whatever an author's validator raises
         raise InvalidInput(f"the input of {what!r} does not fit: {error}") from error
     return Value(text, schema, live)
+
+
+def _told(what: str, value: object) -> str:
+    try:
+        return plain_json(value)
+    except UnstorableValue as error:
+        raise InvalidAnswer(f"{what} does not fit: {error}") from error
 
 
 def _configured_storage() -> RunStorage:

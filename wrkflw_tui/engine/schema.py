@@ -34,9 +34,20 @@ class TooLarge(UnstorableValue):
 def plain_json(value: object) -> str:
     """Write a value of no declared type as JSON. Raises `UnstorableValue`."""
     try:
-        return json.dumps(to_jsonable_python(value), ensure_ascii=False)
+        text = json.dumps(to_jsonable_python(value), ensure_ascii=False)
+        text.encode()  # a lone surrogate cannot be kept
     except (PydanticSerializationError, ValueError) as error:
         raise UnstorableValue(f"{_short(value)} cannot be written as JSON: {error}") from error
+    return text
+
+
+def check_size(what: str, text: str, limit: int) -> None:
+    """Raise `TooLarge` where a JSON text takes more bytes than are kept."""
+    if len(text) > limit // 4 and (size := len(text.encode())) > limit:
+        raise TooLarge(
+            f"{what} takes {size:,} bytes as JSON, and at most {limit:,} are kept: write it to a"
+            " file and return its path, or raise max_result_mb"
+        )
 
 
 class Schema(Generic[T]):

@@ -6,12 +6,12 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.attempt import AttemptFailed, call, call_in_time
+from wrkflw_tui.engine.attempt import AttemptFailed, attempt
 from wrkflw_tui.engine.context import Bail, StopFlag, Suspend, current_step
 from wrkflw_tui.engine.errors import StepCrashed, describe_error
 from wrkflw_tui.engine.frames import StateView
 from wrkflw_tui.engine.models import ErrorInfo, Question, to_micros
-from wrkflw_tui.engine.schema import plain_json
+from wrkflw_tui.engine.schema import check_size, plain_json
 from wrkflw_tui.engine.values import Bailed, LeftBehind, StepFailed, Value
 
 if TYPE_CHECKING:
@@ -105,11 +105,8 @@ class _StepWalk:
         token = current_step.set(entry.path)
         walk.active[entry.path] = entry
         try:
-            if step.timeout is None:
-                return await call(step, arguments)
-            return await call_in_time(step, arguments, step.timeout, stop, walk.clock)
+            return await attempt(step, arguments, stop, walk.clock, walk.is_ending)
         except asyncio.CancelledError:
-            stop.set()
             # A thread cannot be ended: where the run goes on without the step, the process must.
             walk.left_behind |= not step.is_async
             raise
@@ -154,11 +151,12 @@ class _StepWalk:
     async def _ask(self, entry: Entry, asked: Suspend, state: StateView) -> None:
         """Put a question on record, and wait for its answer."""
         try:
-            payload = json.loads(plain_json(asked.payload))
+            text = plain_json(asked.payload)
+            check_size("the payload of the question", text, self._walk.journal.max_result_bytes)
             schema = asked.schema.json_schema()
         except Exception as error:
             self._walk.fail(entry, error)
-        question = Question(entry.path, "answer", asked.key, asked.reason, payload, schema)
+        question = Question(entry.path, "answer", asked.key, asked.reason, json.loads(text), schema)
         entry.question = question.to_json()
         entry.state = state.keep()
         if asked.refused:

@@ -69,7 +69,7 @@ async def walk_wait(walk: Walk, node: WaitNode, path: str, frame: Frame, value: 
         walk.fail(opened, EventTimeout(f"event {node.event!r} did not come in {node.timeout}"))
     try:
         text, live = walk.store(node.output_schema, node.output_schema.load(text))
-    except ValueError as error:
+    except Exception as error:  # Pydantic's, or whatever an author's validator raises
         walk.fail(opened, InvalidAnswer(f"event {node.event!r} does not fit: {error}"))
     walk.journal.end(opened, "success", text)
     return Value(text, node.output_schema, live)

@@ -56,7 +56,7 @@ class Waits:
         self._journal = journal
         self._busy = 1
         self._open: list[_Wait] = []
-        self._deadlines: list[int] = []
+        self._limits: list[_Limit] = []
         self.wake_at: int | None = None
         """Once parked: the next instant at which there is something to do, in microseconds."""
 
@@ -67,6 +67,7 @@ class Waits:
     def end_lane(self) -> None:
         """Count a lane less; the last one of its kind hands over to the lane that began it."""
         self._busy -= 1
+        self._journal.write_soon()  # the others may be at work for hours
         self._park_if_idle()
 
     async def until(self, entry: Entry, due: int, frame: Frame) -> None:
@@ -80,7 +81,13 @@ class Waits:
 
         Raises `Parked` and `Withdrawn`.
         """
-        return await self._wait(entry.order, due, frame, ready)
+        try:
+            return await self._wait(entry.order, due, frame, ready)
+        except Withdrawn:
+            self._journal.end(entry, "interrupted")
+            self.hear()  # an event may be another wait's now
+            await self._journal.commit()  # nobody is to answer what is not asked any more
+            raise
 
     async def _wait(
         self, order: int, due: int | None, frame: Frame, ready: Callable[[], T | None] | None
@@ -136,7 +143,7 @@ class Waits:
             yield
             return
         limit = _Limit(at, self._clock)
-        self._deadlines.append(at)
+        self._limits.append(limit)
         try:
             yield
         except asyncio.CancelledError:
@@ -144,8 +151,13 @@ class Waits:
                 raise expired() from None
             raise
         finally:
-            self._deadlines.remove(at)
+            self._limits.remove(limit)
             limit.close()
+
+    def has_expired(self) -> bool:
+        """Tell whether the time of a workflow that this task walks is up."""
+        task = asyncio.current_task()
+        return any(limit.is_expired_in(task) for limit in self._limits)
 
     def _park_if_idle(self) -> None:
         if self._busy > 0 or not self._open or any(wait.future.done() for wait in self._open):
@@ -153,7 +165,8 @@ class Waits:
         asks = any(wait.ready is not None for wait in self._open)
         instants = [wait.due for wait in self._open if wait.due is not None]
         if not asks:
-            instants += self._deadlines  # a run that waits for a person has its time held
+            # A run that waits for a person has its time held.
+            instants += [limit.at for limit in self._limits]
         soonest = min(instants, default=None)
         if soonest is not None and from_micros(soonest) - self._clock.now() <= STAYS:
             return
@@ -169,6 +182,7 @@ class _Limit:
     def __init__(self, at: int, clock: Clock) -> None:
         task = asyncio.current_task()
         assert task is not None
+        self.at = at
         self._task = task
         self._cancelling = task.cancelling()
         self._expired = False
@@ -178,6 +192,10 @@ class _Limit:
         await clock.sleep(max(timedelta(0), from_micros(at) - clock.now()))
         self._expired = True
         self._task.cancel()
+
+    def is_expired_in(self, task: asyncio.Task[object] | None) -> bool:
+        """Tell whether it has cancelled that task."""
+        return self._expired and task is self._task
 
     def takes_back(self) -> bool:
         """Tell whether it was this timer alone that cancelled the task."""

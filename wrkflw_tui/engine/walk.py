@@ -14,6 +14,7 @@ from wrkflw_tui.engine.branches import walk_branch, walk_parallel, walk_recover
 from wrkflw_tui.engine.context import Bail, StepContext, StopFlag, Suspend, current_step
 from wrkflw_tui.engine.errors import DefinitionError, StepTimeout, describe_error
 from wrkflw_tui.engine.frames import Frame, StateView
+from wrkflw_tui.engine.lanes import is_lane_ending
 from wrkflw_tui.engine.loops import walk_foreach, walk_loop
 from wrkflw_tui.engine.models import ErrorInfo, StepFailure, to_micros
 from wrkflw_tui.engine.nodes import (
@@ -30,7 +31,7 @@ from wrkflw_tui.engine.nodes import (
     WaitNode,
     WorkflowNode,
 )
-from wrkflw_tui.engine.schema import TooLarge
+from wrkflw_tui.engine.schema import check_size
 from wrkflw_tui.engine.steps import walk_step
 from wrkflw_tui.engine.values import Bailed, FailureValue, LeftBehind, Parked, StepFailed, Value
 from wrkflw_tui.engine.waiting import walk_sleep, walk_wait
@@ -62,6 +63,8 @@ class Walk:
         self.clock = clock
         self.waits = Waits(clock, journal)
         self.dies_with_steps = dies_with_steps
+        self.is_cancelled = False
+        """Whether somebody has cancelled the run."""
         self.left_behind = False
         """Whether a synchronous step goes on though its workflow has ended."""
         self.item_counts: dict[str, int] = {}
@@ -96,10 +99,15 @@ class Walk:
         except Bailed as bailed:
             output = bailed.value
         except StepFailed:
-            self.journal.abandon(frame.prefix)
+            self._abandon(frame.prefix)
             raise
-        self.journal.abandon(frame.prefix)
+        self._abandon(frame.prefix)
         return output
+
+    def _abandon(self, prefix: str) -> None:
+        """End what still waits in a workflow that is over; an event may be another wait's now."""
+        self.journal.abandon(prefix)
+        self.waits.hear()
 
     async def visit(self, node: Node, frame: Frame, value: Value, suffix: str = "") -> Value:
         """Walk one node with the value in hand and return what it gives. Raises `StepFailed`.
@@ -247,6 +255,10 @@ class Walk:
             self.journal.end(entry, "interrupted")
             raise
 
+    def is_ending(self) -> bool:
+        """Tell whether the task that this is called in was told to end, by a cancel or in time."""
+        return self.is_cancelled or self.waits.has_expired() or is_lane_ending()
+
     async def leave_behind(self) -> None:
         """End this process where a step that should have ended goes on: another one walks on."""
         if self.left_behind and self.dies_with_steps:
@@ -280,13 +292,7 @@ class Walk:
         if isinstance(value, Value):
             value = schema.validate(value.take())
         text, live = schema.store(value)
-        limit = self.journal.max_result_bytes
-        if len(text) > limit // 4 and len(text.encode()) > limit:
-            raise TooLarge(
-                f"a value of {schema} takes {len(text.encode()):,} bytes as JSON, and at most"
-                f" {limit:,} are kept: write it to a file and return its path, or raise"
-                " max_result_mb"
-            )
+        check_size(f"a value of {schema}", text, self.journal.max_result_bytes)
         return text, live
 
     def failure(self, path: str, error: BaseException) -> StepFailed:

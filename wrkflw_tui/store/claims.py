@@ -192,7 +192,10 @@ def finish(
     status: Literal["failed", "cancelled"],
     error: ErrorInfo | None = None,
 ) -> bool:
-    """End a claimed run whose runner could not. Returns whether the claim was still good."""
+    """End a claimed run whose runner could not. Returns whether the claim was still good.
+
+    What waits in a run that failed is left as it is: once recovered it waits on.
+    """
     revision = next_run_revision(connection)
     now = micros_now()
     changed = connection.execute(
@@ -211,7 +214,8 @@ def finish(
     )
     if changed.rowcount == 0:
         return False
-    _end_attempts(connection, claim.key, "interrupted", error, now, revision, open_too=True)
+    open_too = status == "cancelled"
+    _end_attempts(connection, claim.key, "interrupted", error, now, revision, open_too=open_too)
     _count_end(connection, claim.key)
     return True
 
@@ -299,7 +303,7 @@ def request_cancel(connection: sqlite3.Connection, run_id: str) -> RunStatus:
         raise RunEnded(f"run {run_id} has ended already: {status}")
     revision = next_run_revision(connection)
     now = micros_now()
-    if status == "running" and not _is_abandoned(connection, key):
+    if status == "running" and not is_abandoned(connection, key):
         connection.execute(
             "UPDATE wrkflw_workflow_runs SET cancel_requested = 1, updated_at = ?, revision = ?"
             " WHERE id = ?",
@@ -321,7 +325,7 @@ def request_cancel(connection: sqlite3.Connection, run_id: str) -> RunStatus:
     return "cancelled"
 
 
-def _is_abandoned(connection: sqlite3.Connection, key: int) -> bool:
+def is_abandoned(connection: sqlite3.Connection, key: int) -> bool:
     """Tell whether a run that some process walked by itself was left by it."""
     row = connection.execute(
         "SELECT trigger, owner FROM wrkflw_workflow_runs WHERE id = ?", (key,)
@@ -354,14 +358,23 @@ def _end_attempts(
 ) -> None:
     """End what is recorded as at work; with `open_too` also what waits, and what was asked."""
     waiting = ", 'waiting', 'suspended'" if open_too else ""
-    connection.execute(
-        "UPDATE wrkflw_step_results SET status = ?, error = ?, finished_at = ?, revision = ?,"
-        " ended = (SELECT max(max(n, coalesce(ended, 0))) + 1 FROM wrkflw_step_results"
-        f" WHERE run = ?) WHERE run = ? AND status IN ('running'{waiting})"
+    rows = connection.execute(
+        "SELECT n, (SELECT max(max(n, coalesce(ended, 0))) FROM wrkflw_step_results WHERE run = ?)"
+        " FROM wrkflw_step_results AS step WHERE run = ?"
+        f" AND status IN ('running'{waiting})"
         # An older question of a step that has been entered again since was answered.
         " AND n = (SELECT max(n) FROM wrkflw_step_results AS later"
-        " WHERE later.run = wrkflw_step_results.run AND later.path = wrkflw_step_results.path)",
-        (status, None if error is None else error.to_json(), now, revision, key, key),
+        " WHERE later.run = step.run AND later.path = step.path) ORDER BY n",
+        (key, key),
+    ).fetchall()
+    text = None if error is None else error.to_json()
+    connection.executemany(
+        "UPDATE wrkflw_step_results SET status = ?, error = ?, finished_at = ?, revision = ?,"
+        " ended = ? WHERE run = ? AND n = ?",
+        [
+            (status, text, now, revision, last + number, key, n)
+            for number, (n, last) in enumerate(rows, start=1)
+        ],
     )
 
 

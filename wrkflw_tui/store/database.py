@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from wrkflw_tui.engine.errors import StorageError
-from wrkflw_tui.store.file import Turn, connect, named, prepare, transaction
+from wrkflw_tui.store.file import Turn, connect, is_in_memory, named, prepare, transaction
 from wrkflw_tui.store.rows import do_all
 
 if TYPE_CHECKING:
@@ -129,7 +129,10 @@ class Database:
         self._lock = threading.Lock()
         self._preparing = threading.Lock()
         self._prepared = False
+        self._anchor: sqlite3.Connection | None = None
+        """What lies in memory is gone once no connection to it is open."""
         self._waiting = 0
+        self._pending = 0
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction and return what it returns, once that is on disk.
@@ -182,6 +185,7 @@ class Database:
         self._start()
         with self._lock:
             self._waiting += len(jobs)
+            self._pending += len(jobs)
         self._writes.put(jobs)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -199,7 +203,19 @@ class Database:
     ) -> None:
         """Like `read`, without waiting; `done` is called in `loop`."""
         self._start()
+        with self._lock:
+            self._pending += 1
         self._reads.put(_Job(work, loop, done))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything was submitted whose outcome is not known yet."""
+        return self._pending > 0 or bool(self._soon)
+
+    def _told(self, jobs: int) -> None:
+        """Count jobs whose outcome is on its way to their loop."""
+        with self._lock:
+            self._pending -= jobs
 
     async def close(self) -> None:
         """Finish what was submitted and close the file."""
@@ -214,6 +230,9 @@ class Database:
                 await asyncio.to_thread(thread.join)
         self._here.close()
         self._turn.close()
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor, self._prepared = None, False
 
     def _start(self) -> None:
         if self._threads:
@@ -232,6 +251,8 @@ class Database:
         """Open the file for one of the threads; the first of them prepares it."""
         with self._preparing:
             if not self._prepared:
+                if is_in_memory(self.path) and self._anchor is None:
+                    self._anchor = connect(self.path)
                 prepare(self.path)
                 self._prepared = True
         return connect(self.path, read_only=read_only)
@@ -246,6 +267,7 @@ class Database:
             except BaseException as error:
                 job.error = named(error, self.path)
             _settle([job])
+            self._told(1)
         if connection is not None:
             connection.close()
 
@@ -274,6 +296,7 @@ class Database:
                 self._waiting -= len(jobs)
                 self._here.may_begin = connection is not None
             _settle(jobs)
+            self._told(len(jobs))
         if connection is not None:
             connection.close()
 

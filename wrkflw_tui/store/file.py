@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
-import importlib.resources
 import os
 import sqlite3
+import uuid
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.errors import StorageError
@@ -18,10 +19,25 @@ except ImportError:  # no advisory locks here: SQLite's own waiting must do
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
+MIGRATIONS = Path(__file__).with_name("migrations")
+"""The scripts that bring a file from one format to the next, in the order of their names."""
 BUSY_TIMEOUT = 10.0
 """Seconds that a connection waits for another's lock."""
+
+MEMORY = Path(":memory:")
+"""What is named in it is no file: it lies in this process's memory while it is open."""
+
+
+def place_of(path: str | Path) -> Path:
+    """Return where a record lies; each one that is `:memory:` has a place of its own."""
+    path = Path(path)
+    return MEMORY / uuid.uuid4().hex if path == MEMORY else path
+
+
+def is_in_memory(path: Path) -> bool:
+    """Tell whether a record lies in memory."""
+    return path.parent == MEMORY
 
 
 def connect(
@@ -31,11 +47,13 @@ def connect(
 
     Raises `StorageError` where it cannot be opened.
     """
-    mode = "ro" if read_only else "rwc"
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
     try:
         connection = sqlite3.connect(
-            uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
+            _uri(path, read_only=read_only),
+            uri=True,
+            timeout=timeout,
+            isolation_level=None,
+            check_same_thread=False,
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
@@ -47,16 +65,17 @@ def connect(
     return connection
 
 
+def _uri(path: Path, *, read_only: bool) -> str:
+    if is_in_memory(path):
+        # Not `cache=shared`, whose locks are of another kind: this one locks as a file does.
+        return f"file:/wrkflw-{path.name}?vfs=memdb"
+    return f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+
+
 def prepare(path: Path) -> None:
     """Create or migrate the file. Raises `StorageError`; a newer file is left untouched."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            # Made by us first, so that it is never readable by others, not even for a moment.
-            with suppress(FileExistsError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise StorageError(f"cannot make {path}: {error.strerror or error}") from error
+    if not is_in_memory(path):
+        _make(path)
     turn = Turn(path)
     try:
         with turn, closing_connection(path) as connection:
@@ -65,6 +84,17 @@ def prepare(path: Path) -> None:
         raise StorageError(f"cannot prepare {path}: {error}") from error
     finally:
         turn.close()
+
+
+def _make(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            # Made by us first, so that it is never readable by others, not even for a moment.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageError(f"cannot make {path}: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -79,7 +109,7 @@ def closing_connection(path: Path) -> Generator[sqlite3.Connection]:
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring an open file to the newest format. Raises `StorageError` for a newer one."""
-    scripts = _migrations()
+    scripts = sorted(MIGRATIONS.glob("*.sql"))
     version = cast("int", connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(scripts):
         raise StorageError(
@@ -90,35 +120,30 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("PRAGMA journal_mode = WAL")
     for number, script in enumerate(scripts[version:], start=version + 1):
+        statements = f"{script.read_text('utf-8')}\nPRAGMA user_version = {number}"
         # executescript would commit by itself: the script's own BEGIN and COMMIT hold it together.
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
-        )
-
-
-def _migrations() -> list[str]:
-    folder = importlib.resources.files("wrkflw_tui.store") / "migrations"
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return [(folder / name).read_text("utf-8") for name in names]
+        connection.executescript(f"BEGIN IMMEDIATE;\n{statements};\nCOMMIT;")
 
 
 class Turn:
     """A lock beside the file that gives each writer its turn.
 
-    SQLite's own waiting starves some writers while others pass; an advisory lock is fair.
+    SQLite's own waiting starves some writers while others pass; an advisory lock is fair. In
+    memory there are only this process's few writers, and nothing to lock.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + "-turn")
+        self._is_needed = not is_in_memory(path)
         self._descriptor: int | None = None
 
     def __enter__(self) -> None:
-        if fcntl is not None:
+        if fcntl is not None and self._is_needed:
             fcntl.flock(self._open(), fcntl.LOCK_EX)
 
     def try_enter(self) -> bool:
         """Take the turn if nobody has it, without waiting. Returns whether it was taken."""
-        if fcntl is None:
+        if fcntl is None or not self._is_needed:
             return True
         try:
             fcntl.flock(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -57,8 +57,7 @@ class _Follower:
         if events:
             self._last = events[-1].revision
         events += self._progressed(results)
-        still_open = [result.order for result in results if result.ended is None]
-        self._oldest_open = min(still_open, default=self._last)
+        self._oldest_open = min(_still_open(results), default=self._last)
         run = summary(row)
         if run.status in ENDED and run.finished_at is not None:
             self.is_over = True
@@ -86,3 +85,14 @@ class _Follower:
                     StepProgressed(path=result.path, revision=self._last, progress=progress)
                 )
         return events
+
+
+def _still_open(results: list[StepResult]) -> list[int]:
+    """Return the attempts that may end yet, or whose question may be withdrawn."""
+    latest = {result.path: result.order for result in results}
+    return [
+        result.order
+        for result in results
+        if result.ended is None
+        or (result.status == "suspended" and latest[result.path] == result.order)
+    ]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.differences import check_definition
 from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunNotFound, UnknownPath
-from wrkflw_tui.engine.forking import place_of
+from wrkflw_tui.engine.forking import is_settled, place_of
+from wrkflw_tui.store.claims import is_abandoned
 from wrkflw_tui.store.file import next_run_revision
 from wrkflw_tui.store.record import load_entries
 
@@ -57,9 +58,9 @@ def fork(
     ).fetchone()
     if row is None:
         raise RunNotFound(f"no run {run_id} of {definition.workflow_id!r} is on record")
-    if row["status"] == "running":
-        raise RunAlreadyClaimed(f"run {run_id} is being walked: fork it once it rests or has ended")
     old = cast("int", row["id"])
+    if row["status"] == "running" and not is_abandoned(connection, old):
+        raise RunAlreadyClaimed(f"run {run_id} is being walked: fork it once it rests or has ended")
     entries = load_entries(connection, old)
     if at not in entries:
         shown = ", ".join(list(entries)[:LISTED]) + (", …" if len(entries) > LISTED else "")
@@ -91,7 +92,7 @@ def fork(
     connection.executemany(
         f"INSERT INTO wrkflw_step_results (run, n, revision, {_COPIED})"
         f" SELECT ?, n, ?, {_COPIED} FROM wrkflw_step_results WHERE run = ? AND n = ?",
-        [(key, revision, old, entry.order) for entry in taken],
+        [(key, revision, old, n) for n in _attempts(connection, old, taken)],
     )
     _copy_state(connection, key)
 
@@ -101,13 +102,21 @@ def _taken_over(graph: str, entries: dict[str, Entry], at: str) -> list[Entry]:
     taken: list[Entry] = []
     for path, entry in entries.items():
         place = place_of(nodes, path, at)
-        # A failure before it was taken for a value, or handled; one beside it may be tried again.
-        is_settled = entry.status in ("success", "bailed") or (
-            entry.status == "failed" and place == "before"
+        is_kept = entry.status in ("success", "bailed") or (
+            # A failure before it was taken for a value, or handled; one beside it, that may not
+            # have been, is tried again.
+            entry.status == "failed" and (place == "before" or is_settled(nodes, path, entries))
         )
-        if place is not None and is_settled:
+        if place is not None and is_kept:
             taken.append(entry)
     return taken
+
+
+def _attempts(connection: sqlite3.Connection, old: int, taken: list[Entry]) -> list[int]:
+    """Return the order of every attempt at what is taken over: one that asked may hold state."""
+    paths = {entry.path for entry in taken}
+    rows = connection.execute("SELECT n, path FROM wrkflw_step_results WHERE run = ?", (old,))
+    return [cast("int", n) for n, path in rows if path in paths]
 
 
 def _copy_state(connection: sqlite3.Connection, key: int) -> None:
@@ -118,8 +127,11 @@ def _copy_state(connection: sqlite3.Connection, key: int) -> None:
         (key,),
     )
     for row in rows:
-        scope, fields = json.loads(row["state"])
-        states.setdefault(scope, {}).update(fields)
+        scope, fields, *gone = json.loads(row["state"])
+        state = states.setdefault(scope, {})
+        state.update(fields)
+        for name in gone[0] if gone else ():
+            state.pop(name, None)
     connection.execute(
         "UPDATE wrkflw_workflow_runs SET state = ? WHERE id = ?",
         (json.dumps(states, ensure_ascii=False) if states else None, key),

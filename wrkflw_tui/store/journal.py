@@ -24,7 +24,7 @@ Opening: TypeAlias = "Callable[[sqlite3.Connection, int], int]"
 """Puts a new run on record in the journal's first transaction; returns its key."""
 
 PROGRESS_INTERVAL = 0.1
-"""Seconds between two writes of how far the steps are."""
+"""Seconds between two writes that nobody waits for: of how far steps are, and which are through."""
 SHOWN_PATHS = 20
 """How many of the paths at work are kept on the run's own row."""
 
@@ -44,6 +44,7 @@ class SqliteJournal:
         key: int | None = None,
         opening: Opening | None = None,
         record: Record | None = None,
+        on_left: Callable[[str, int], None] | None = None,
     ) -> None:
         self._database = database
         self._listener = listener
@@ -53,6 +54,10 @@ class SqliteJournal:
         self.max_result_bytes = max_result_bytes
         self.key = key
         self._opening = opening
+        self._on_left = on_left
+        """Told where the walk is over and could not put that on record."""
+        self._broken: BaseException | None = None
+        """Why some of what was put is lost: nothing can be put after it."""
         self.record = record or Record()
         self.has_ended = False
         self._entries = self.record.entries
@@ -61,11 +66,12 @@ class SqliteJournal:
         self._rows: dict[int, Row] = {}
         self._active: dict[str, Row] = {}
         self._open = {
-            path: Row.known(entry)
+            path: Row.known(entry, self.record.asked.get(entry.order))
             for path, entry in self._entries.items()
             if entry.status in ("waiting", "suspended")
         }
         self._taken: list[tuple[int, int]] = []
+        self._served: set[int] = set()
         self._refused: list[tuple[str, str, str]] = []
         self._progress: dict[int, Progress] = {}
         self._progress_lock = threading.Lock()
@@ -175,9 +181,11 @@ class SqliteJournal:
             is_first = not self._progress
             self._progress[entry.order] = progress
         if is_first:
-            self._loop.call_soon_threadsafe(
-                self._loop.call_later, PROGRESS_INTERVAL, self._flush_progress
-            )
+            self._loop.call_soon_threadsafe(self.write_soon)
+
+    def write_soon(self) -> None:
+        """Have what was put on disk within a moment, also where nobody commits."""
+        self._loop.call_later(PROGRESS_INTERVAL, self._write_rest)
 
     def finish(
         self,
@@ -204,18 +212,42 @@ class SqliteJournal:
         self._refused.append((path, key, reason))
 
     def take_event(self, entry: Entry, name: str) -> str | None:
-        """Take the earliest event of that name that nobody has, and return its payload."""
-        for index, (id, event, payload) in enumerate(self.record.events):
-            if event == name:
-                del self.record.events[index]
-                self._taken.append((entry.order, id))
-                return payload
-        return None
+        """Take an event of that name, and return its payload.
+
+        The earliest is for the wait that was opened first, wherever the walk comes to it.
+        """
+        if not self.record.events:
+            return None
+        before = self._waits_before(entry, name)
+        events = [event for event in self.record.events if event[1] == name]
+        if len(events) <= before:
+            return None
+        id, _, payload = events[before]
+        self.record.events.remove(events[before])
+        self._taken.append((entry.order, id))
+        self._served.add(entry.order)
+        return payload
+
+    def _waits_before(self, entry: Entry, name: str) -> int:
+        """Count the waits for an event that were opened before one, and have none yet."""
+        opened = (row.entry for row in self._open.values())
+        return sum(
+            other.order < entry.order
+            and other.order not in self._served
+            and other.kind == "wait"
+            and Question.from_json(other.path, cast("str", other.question)).key == name
+            for other in opened
+        )
 
     def open_questions(self) -> list[Question]:
         """Return what the run waits to be told, in the order of asking."""
-        waiting = sorted((row.entry for row in self._open.values()), key=lambda e: e.order)
+        rows = sorted(self._open.values(), key=lambda row: row.ended or row.entry.order)
+        waiting = [row.entry for row in rows]
         return [Question.from_json(e.path, e.question) for e in waiting if e.question is not None]
+
+    def at_work(self) -> list[Entry]:
+        """Return the attempts that are under way."""
+        return [row.entry for row in self._active.values()]
 
     def listen(self, on_message: Callable[[], None], on_cancel: Callable[[], None]) -> None:
         """Call back when the run was told something, from this process or another one."""
@@ -246,6 +278,8 @@ class SqliteJournal:
 
     async def commit(self) -> None:
         """Return once all that was put is on disk. Raises `Fenced` and `StorageError`."""
+        if self._broken is not None:
+            raise self._broken
         if self._rows or self._ending is not None or self._opening is not None:
             waiters = self._next_round()
         elif self._in_flight:
@@ -257,6 +291,13 @@ class SqliteJournal:
         waiters.append(waiter)
         await waiter
 
+    def close(self) -> None:
+        """Hear nothing and put nothing from here on: the walk is over, whatever came of it."""
+        self.unlisten()
+        if self._on_left is not None and (self._broken is not None or not self.has_ended):
+            self._on_left(self._run_id, self._epoch)
+        self.has_ended = True
+
     def _next_round(self) -> list[asyncio.Future[None]]:
         """Send at the end of this turn of the loop, with what the other arms put in it."""
         if self._waiters is None:
@@ -264,8 +305,8 @@ class SqliteJournal:
             self._database.submit_soon(self._take, self._loop, self._settle)
         return self._waiters
 
-    def _flush_progress(self) -> None:
-        if self._progress and not self.has_ended:
+    def _write_rest(self) -> None:
+        if (self._progress or self._rows) and not self.has_ended:
             self._next_round()
 
     def _take(self) -> Work:
@@ -275,6 +316,8 @@ class SqliteJournal:
         return self._transaction()
 
     def _settle(self, _: object, error: BaseException | None) -> None:
+        if error is not None:
+            self._broken = error
         # They are settled in the order in which they were sent.
         for waiter in self._in_flight.popleft():
             if waiter.done():

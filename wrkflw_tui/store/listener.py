@@ -84,6 +84,11 @@ class Listener:
             ear.watches.discard(watch)
             self._close_if_idle(loop, ear)
 
+    def journals(self) -> list[SqliteJournal]:
+        """Return the journals of this event loop that listen."""
+        ear = self._ears.get(asyncio.get_running_loop())
+        return [] if ear is None else list(ear.journals)
+
     async def look_now(self) -> None:
         """Look at once: this process itself has told a run something."""
         ear = self._ears.get(asyncio.get_running_loop())

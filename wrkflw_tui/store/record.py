@@ -24,6 +24,8 @@ class Record:
     """What was answered, by the step's path and the question's key."""
     events: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
     """Events that nobody took: message id, name and payload, the earliest first."""
+    asked: dict[int, int] = field(default_factory=dict[int, int])
+    """Where the ends of the attempts that have asked stand, by the attempts' orders."""
     last_message: int = 0
     states: dict[str, dict[str, object]] = field(default_factory=dict[str, dict[str, object]])
     deadline: int | None = None
@@ -49,13 +51,18 @@ def load_record(connection: sqlite3.Connection, key: int) -> Record:
         forked_input=row["forked_input"],
         cancel_requested=bool(row["cancel_requested"]),
     )
+    asked = connection.execute(
+        "SELECT n, ended FROM wrkflw_step_results WHERE run = ? AND status = 'suspended'", (key,)
+    )
+    record.asked = dict(asked.fetchall())
     messages = connection.execute(
         "SELECT id, kind, path, name, payload, refused, taken_by FROM wrkflw_messages"
         " WHERE run = ? ORDER BY id",
         (key,),
     )
     for message in messages:
-        hear(record, message)
+        if message["kind"] != "cancel":  # the row tells of those that still hold
+            hear(record, message)
     record.last_message = newest_message(connection)
     return record
 
@@ -108,5 +115,7 @@ def load_entries(
             entry.failures += status == "failed"
             if status == "crashed":
                 entry.crashes = 1 + (before.crashes if before is not None else 0)
+        elif kind == "workflow" and status != "waiting":
+            entry.wake_at = None  # the time that it had does not count either
         entries[path] = entry
     return entries

@@ -61,9 +61,11 @@ class Row:
         """Where its end stands among the run's starts and ends."""
 
     @classmethod
-    def known(cls, entry: Entry) -> Row:
+    def known(cls, entry: Entry, ended: int | None) -> Row:
         """Return the row of an attempt that is on record."""
-        return cls(entry, "", None, 0)
+        row = cls(entry, "", None, 0)
+        row.ended = ended
+        return row
 
     def values(self, progress: Progress | None) -> tuple[object, ...]:
         """Return what is written of it, from `n` on."""

@@ -140,12 +140,6 @@ def read_snapshot(connection: sqlite3.Connection, run_id: str) -> WorkflowSnapsh
     )
 
 
-def revision_now(connection: sqlite3.Connection) -> int:
-    """Return the newest revision of any run on record."""
-    row = connection.execute("SELECT coalesce(max(revision), 0) FROM wrkflw_workflow_runs")
-    return cast("int", row.fetchone()[0])
-
-
 def summary(row: sqlite3.Row) -> RunSummary:
     """Make a summary of a row that has the columns of `SUMMARY`."""
     return RunSummary(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.clock import Clock, SystemClock, micros_now
-from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError
+from wrkflw_tui.engine.clock import Clock, SystemClock, TurnedClock, micros_now
+from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError, WrkflwError
 from wrkflw_tui.engine.models import to_micros
 from wrkflw_tui.store import claims, forks, leases, messages, snapshots, taking
 from wrkflw_tui.store.database import Database
+from wrkflw_tui.store.file import place_of
 from wrkflw_tui.store.following import follow
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.journal import Opening, SqliteJournal
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncIterator
     from datetime import datetime
+    from pathlib import Path
 
     from wrkflw_tui.engine.events import Event
-    from wrkflw_tui.engine.models import RunStatus, RunSummary, WorkflowSnapshot
+    from wrkflw_tui.engine.models import ErrorInfo, RunStatus, RunSummary, WorkflowSnapshot
     from wrkflw_tui.engine.workflow import Workflow
     from wrkflw_tui.store.claims import Claim
 
@@ -39,6 +40,8 @@ LEASE_LOOK = 1.0
 class WorkflowStorage:
     """The record of all runs in one SQLite file.
 
+    With `:memory:` as its path it is in no file, and gone once it is closed.
+
     `clock` is what its runs go by. A result whose JSON takes more than `max_result_bytes` fails
     the step that returned it.
     """
@@ -50,7 +53,7 @@ class WorkflowStorage:
         clock: Clock | None = None,
         max_result_bytes: int = MAX_RESULT_BYTES,
     ) -> None:
-        self.database = Database(Path(path))
+        self.database = Database(place_of(path))
         self.clock: Clock = clock or SystemClock()
         self.max_result_bytes = max_result_bytes
         self._listener = Listener(self.database)
@@ -58,6 +61,24 @@ class WorkflowStorage:
         turned = None if clock is None else clock.now
         self.now = micros_now if turned is None else lambda: to_micros(turned())
         """Returns the clock's present instant in microseconds since the epoch."""
+        if isinstance(self.clock, TurnedClock):
+            self.clock.watch(self)
+        self._left: dict[str, int] = {}
+        """Runs whose walk here could not record its end, with the epochs of their claims."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the record is being read or written."""
+        return self.database.is_busy
+
+    def steps_at_work(self) -> list[tuple[str, str, int]]:
+        """Return run, path and attempt of the steps that this event loop has called."""
+        return [
+            (journal.run_id, entry.path, entry.attempt)
+            for journal in self._listener.journals()
+            for entry in journal.at_work()
+            if entry.kind == "step"
+        ]
 
     def begin(self, run_id: str, workflow: Workflow[object, object], input: str) -> SqliteJournal:
         """Return the journal of a new run; its first commit puts the run on record.
@@ -105,16 +126,24 @@ class WorkflowStorage:
     ) -> tuple[SqliteJournal, str]:
         """Claim a run on record for this process; return its journal and its input.
 
-        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed` and `DefinitionChanged`.
+        Raises `RunNotFound`, `RunEnded`, `RunAlreadyClaimed`, `DefinitionChanged`, `InvalidInput`.
         """
         lease = self._own_lease()
 
         def take(connection: sqlite3.Connection) -> tuple[Claim, Record, str]:
             lease.ensure(connection)
-            claim = taking.take_up(connection, run_id, workflow, lease.holder, self.now())
+            left = (lease.holder, self._left.get(run_id))
+            claim = taking.take_up(connection, run_id, workflow, lease.holder, self.now(), left)
             return claim, *taking.open_record(connection, claim, workflow, self.now())
 
-        claim, record, input = await self.database.write(take)
+        taking_it = asyncio.ensure_future(self.database.write(take))
+        try:
+            claim, record, input = await asyncio.shield(taking_it)
+        except asyncio.CancelledError:
+            with suppress(WrkflwError):
+                claim, *_ = await taking_it  # it is claimed all the same, and nobody will walk it
+                await self.database.write(lambda c: claims.release(c, claim, "interrupted"))
+            raise
         return self._journal(run_id, claim.epoch, key=claim.key, record=record), input
 
     async def reopen(
@@ -122,16 +151,16 @@ class WorkflowStorage:
     ) -> tuple[SqliteJournal, str]:
         """Return the journal of a run that somebody has claimed for this process, and its input.
 
-        Raises `DefinitionChanged`.
+        Raises `DefinitionChanged` and `InvalidInput`.
         """
         record, input = await self.database.write(
             lambda c: taking.open_record(c, claim, workflow, self.now())
         )
         return self._journal(claim.run_id, claim.epoch, key=claim.key, record=record), input
 
-    def closing(self, claim: Claim) -> SqliteJournal:
-        """Return the journal of a claimed run that cannot be walked, to record why."""
-        return self._journal(claim.run_id, claim.epoch, key=claim.key)
+    async def fail(self, claim: Claim, error: ErrorInfo) -> None:
+        """End a claimed run that cannot be walked, and record why."""
+        await self.database.write(lambda c: claims.finish(c, claim, "failed", error))
 
     def _journal(
         self,
@@ -152,6 +181,7 @@ class WorkflowStorage:
             key=key,
             opening=opening,
             record=record,
+            on_left=self._left.__setitem__,
         )
 
     def _own_lease(self) -> _ProcessLease:
@@ -229,7 +259,7 @@ class WorkflowStorage:
         """Return a run once nobody walks it any more."""
 
         def is_settled(connection: sqlite3.Connection) -> bool:
-            return taking.is_settled(connection, run_id, micros_now())
+            return taking.is_settled(connection, run_id)
 
         with self._listener.watch() as watch:
             while not await self.database.read(is_settled):

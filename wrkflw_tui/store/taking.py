@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.differences import check_definition
-from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunEnded, RunNotFound
+from wrkflw_tui.engine.errors import InvalidInput, RunAlreadyClaimed, RunEnded, RunNotFound
 from wrkflw_tui.engine.models import ErrorInfo
 from wrkflw_tui.store import claims, leases
 from wrkflw_tui.store.record import Record, load_record
@@ -31,9 +32,11 @@ def take_up(
     workflow: Workflow[object, object],
     holder: str,
     now: int,
+    left: tuple[str, int | None],
 ) -> Claim:
     """Claim a run that nobody walks: one that rests or failed, or whose process is gone.
 
+    `left` is the owner and the epoch of a claim that its holder knows to be over.
     Raises `RunNotFound`, `RunEnded` and `RunAlreadyClaimed`.
     """
     row = connection.execute(
@@ -47,7 +50,9 @@ def take_up(
         raise RunEnded(f"run {run_id} has ended already: {status}")
     if status == "running":
         lease = leases.of_holder(connection, row["owner"])
-        if lease is not None and lease.holds(now):
+        is_over = left == (row["owner"], row["epoch"])
+        # By the machine's clock, whichever the run goes by.
+        if not is_over and lease is not None and lease.holds(micros_now()):
             raise RunAlreadyClaimed(
                 f"run {run_id} is being walked by process {lease.pid} on {lease.host}"
             )
@@ -64,13 +69,20 @@ def take_up(
 def open_record(
     connection: sqlite3.Connection, claim: Claim, workflow: Workflow[object, object], now: int
 ) -> tuple[Record, str]:
-    """Return the record of a claimed run, and its input. Raises `DefinitionChanged`."""
+    """Return the record of a claimed run, and its input.
+
+    Raises `DefinitionChanged`, and `InvalidInput` where the input does not fit any more.
+    """
     row = connection.execute(
         "SELECT graph, coalesce(input, 'null') AS input FROM wrkflw_workflow_runs WHERE id = ?",
         (claim.key,),
     ).fetchone()
     record = load_record(connection, claim.key)
     check_definition(claim.run_id, row["graph"], workflow.graph, record.entries)
+    try:
+        workflow.input_schema.load(row["input"])
+    except Exception as error:  # Pydantic's, or whatever an author's validator raises
+        raise InvalidInput(f"the input of {workflow.id!r} does not fit: {error}") from error
     timeout = workflow.timeout
     claims.define(
         connection,
@@ -91,11 +103,11 @@ def is_asleep(connection: sqlite3.Connection, run_id: str) -> bool:
     return run_row(connection, run_id, "status")["status"] == "sleeping"
 
 
-def is_settled(connection: sqlite3.Connection, run_id: str, now: int) -> bool:
+def is_settled(connection: sqlite3.Connection, run_id: str) -> bool:
     """Tell whether nobody walks a run, nor is about to. Raises `RunNotFound`."""
     row = run_row(connection, run_id, "status, trigger, owner")
     if row["status"] == "running":
         lease = leases.of_holder(connection, row["owner"])
-        return lease is None or not lease.holds(now)
+        return lease is None or not lease.holds(micros_now())
     is_workers = row["trigger"] != "library"
     return not (is_workers and row["status"] in ("queued", "sleeping"))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.theme import Theme
 
 from wrkflw_tui.engine.errors import WrkflwError
 from wrkflw_tui.tui import ending
-from wrkflw_tui.tui.feed import Feed, RecordChanged
+from wrkflw_tui.tui.feed import Feed
 from wrkflw_tui.tui.known import Change, Known
 from wrkflw_tui.tui.screens.place import AppScreen
 from wrkflw_tui.tui.screens.workflows import WorkflowsScreen
@@ -56,6 +58,18 @@ THEME = Theme(
 )
 
 
+FIRST_LOOK = 0.05
+"""Seconds that the first frame may wait for the record, if it is not there yet."""
+
+
+class RecordChanged(Message):
+    """The record has changed since the last look."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__()
+        self.change = change
+
+
 def _commands() -> type[Provider]:
     from wrkflw_tui.tui.commands import Commands
 
@@ -78,7 +92,8 @@ class WrkflwApp(App[None]):
     """The app over one folder and one record."""
 
     TITLE = "wrkflw-tui"
-    CSS_PATH = "app.tcss"
+    # The first screen's styles too: by themselves they would have all others read once more.
+    CSS_PATH: ClassVar[list[str]] = ["app.tcss", "screens/workflows.tcss"]  # pyright: ignore[reportIncompatibleVariableOverride]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}  # pyright: ignore[reportIncompatibleVariableOverride]
     DEFAULT_MODE = "workflows"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -102,6 +117,7 @@ class WrkflwApp(App[None]):
         storage: WorkflowStorage | None = None,
         worker: WorkerLink | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        feed: Feed | None = None,
     ) -> None:
         # Textual takes NO_COLOR out of the environment and then sends greys, but for such a theme.
         is_plain = bool(os.environ.get("NO_COLOR"))
@@ -112,26 +128,44 @@ class WrkflwApp(App[None]):
         self.known = Known()
         self._owns_storage = storage is None
         self._storage = storage
-        self._feed = Feed(config.database, self)
+        self._feed = feed or Feed(config.database)
+        self._has_begun = False
         self._quitting = False
         self._signals: ending.Handlers = {}
         self.register_theme(THEME)
         if is_plain:
             self.theme = "ansi-dark"
         elif "TEXTUAL_THEME" not in os.environ:
-            self.theme = THEME.name
+            self._begin_in(THEME)
+        if feed is not None and (change := feed.first(FIRST_LOOK)) is not None:
+            self.known.take(change)
 
     # -- beginning and end
+
+    def _begin_in(self, theme: Theme) -> None:
+        """Take a theme before anything is drawn: a change of it reads all styles twice more."""
+        self.set_reactive(App.theme, theme.name)
+        self.add_class(f"-theme-{theme.name}", "-dark-mode" if theme.dark else "-light-mode")
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def on_mount(self) -> None:
         """Watch the record, and end in order when told to."""
         self._signals = ending.on_signals(asyncio.get_running_loop(), self._ended_by)
         self._feed.start()
-        if self.worker is not None:
+        self._feed.listen(lambda change: self.post_message(RecordChanged(change)))
+        if self.known.loaded:
             self.call_after_refresh(self._begin_work)
 
     def _begin_work(self) -> None:
-        self.run_worker(self._tend_worker(), name="worker link", exit_on_error=False)
+        """Do what the first full frame did not have to wait for."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        if not gc.isenabled():
+            gc.freeze()  # what is there now stays: no need to look through it ever again
+            gc.enable()
+        if self.worker is not None:
+            self.run_worker(self._tend_worker(), name="worker link", exit_on_error=False)
 
     async def _tend_worker(self) -> None:
         worker = self.worker
@@ -212,6 +246,8 @@ class WrkflwApp(App[None]):
             self.complain(problem)
         self.known.take(event.change)
         self._show_state(event.change)
+        if not self._has_begun:
+            self.call_after_refresh(self._begin_work)
 
     def _show_state(self, change: Change | None = None) -> None:
         for screen in self.screen_stack:

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import SuspendNotSupported
 
+from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import RunEnded
-from wrkflw_tui.store import catalog, claims
-from wrkflw_tui.store import runs as runs_on_record
 from wrkflw_tui.tui import text
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from wrkflw_tui.engine.models import RunSummary
+    from wrkflw_tui.engine.models import Question, RunSummary
     from wrkflw_tui.forms.fields import Schema
     from wrkflw_tui.store.catalog import CatalogEntry
     from wrkflw_tui.tui.app import WrkflwApp
@@ -45,9 +44,15 @@ async def run_with_form(app: WrkflwApp, workflow_id: str) -> None:
     if not wants_input(schema_of(entry)):
         await start(app, workflow_id, "null")
         return
-    from wrkflw_tui.tui.screens.run_form import RunForm
+    from wrkflw_tui.tui.screens.input_form import RunForm
 
-    given = await app.push_screen_wait(RunForm(entry, schema_of(entry)))
+    form = RunForm(
+        f"Run {workflow_id}",
+        schema_of(entry),
+        about=entry.description,
+        filled=entry.last_input,
+    )
+    given = await app.push_screen_wait(form)
     if given is not None:
         await start(app, workflow_id, given)
 
@@ -63,6 +68,7 @@ async def run_again(app: WrkflwApp, workflow_id: str) -> None:
 
 async def start(app: WrkflwApp, workflow_id: str, given: str) -> None:
     """Put a run on record and show it."""
+    from wrkflw_tui.store import catalog, claims  # here and below: not needed for the first frame
 
     def work(connection: sqlite3.Connection) -> str:
         catalog.keep_input(connection, workflow_id, given)
@@ -73,15 +79,44 @@ async def start(app: WrkflwApp, workflow_id: str, given: str) -> None:
         app.open_run(run_id)
 
 
+async def answer(app: WrkflwApp, run: RunSummary, question: Question) -> None:
+    """Ask for what a run waits to be told, and tell it."""
+    from wrkflw_tui.store import messages
+    from wrkflw_tui.tui.screens.input_form import AnswerForm
+
+    is_event = question.kind == "event"
+    form = AnswerForm(
+        f"Event {question.key}" if is_event else f"Answer {question.path}",
+        cast("Schema", question.schema),
+        about=f"{run.workflow_id} waits for it" if is_event else question.reason,
+        detail="" if question.payload is None else text.pretty(json.dumps(question.payload)),
+    )
+    given = await app.push_screen_wait(form)
+    if given is None:
+        return
+
+    def work(connection: sqlite3.Connection) -> None:
+        if is_event:
+            messages.send_event(connection, run.run_id, question.key, given, micros_now())
+        else:
+            path, key = question.path, question.key
+            messages.answer(connection, run.run_id, path, key, given, micros_now())
+
+    await app.write(work)
+
+
 async def repeat(app: WrkflwApp, run: RunSummary) -> None:
     """Start another run with the input of one on record."""
-    snapshot = await app.read(lambda c: runs_on_record.read_snapshot(c, run.run_id))
+    from wrkflw_tui.store.runs import read_snapshot
+
+    snapshot = await app.read(lambda c: read_snapshot(c, run.run_id))
     if snapshot is not None:
         await start(app, run.workflow_id, snapshot.input_json or "null")
 
 
 async def cancel(app: WrkflwApp, runs: Sequence[RunSummary]) -> None:
     """Ask, then cancel runs."""
+    from wrkflw_tui.store import claims
     from wrkflw_tui.tui.screens.confirm import Confirm
 
     if not runs:

@@ -70,19 +70,17 @@ class Known:
             self.loaded = True
         if change.schedules is not None:
             self.schedules = change.schedules
+        changed: dict[str, dict[str, RunSummary]] = {}
         for run in change.runs:
             self.recent[run.run_id] = run
-            self._remember(run)
+            changed.setdefault(run.workflow_id, {})[run.run_id] = run
+        for workflow_id, runs in changed.items():
+            self._remember(workflow_id, runs)
 
-    def _remember(self, run: RunSummary) -> None:
-        history = self.history.setdefault(run.workflow_id, [])
-        for place, known in enumerate(history):
-            if known.run_id == run.run_id:
-                history[place] = run
-                return
-        history.append(run)
-        history.sort(key=newest_first)
-        del history[HISTORY:]
+    def _remember(self, workflow_id: str, changed: dict[str, RunSummary]) -> None:
+        known = {run.run_id: run for run in self.history.get(workflow_id, ())}
+        newest = sorted((known | changed).values(), key=newest_first)
+        self.history[workflow_id] = newest[:HISTORY]
 
     def newest(self) -> list[RunSummary]:
         """Return the runs that have been read, newest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.engine.models import ENDED, StepResult
+from wrkflw_tui.engine.models import ENDED, OPEN, StepResult
 from wrkflw_tui.store import logs, runs
 from wrkflw_tui.store.logs import LogStretch
 from wrkflw_tui.tui.graph import GraphNode, nodes_of
@@ -14,7 +14,7 @@ from wrkflw_tui.tui.tree import TreeLine, tree
 if TYPE_CHECKING:
     import sqlite3
 
-    from wrkflw_tui.engine.models import RunSummary, WorkflowSnapshot
+    from wrkflw_tui.engine.models import Question, RunSummary, WorkflowSnapshot
 
 STRETCHES = 1000
 """How many stretches of the log are read at a time."""
@@ -82,6 +82,13 @@ class RunRecord:
     def lines(self) -> list[TreeLine]:
         """Return the steps for the tree."""
         return tree(self._nodes, self.results)
+
+    @property
+    def questions(self) -> list[Question]:
+        """What the run waits to be told, in the order of the attempts that asked."""
+        waiting = [result for result in self.results.values() if result.status in OPEN]
+        waiting.sort(key=lambda result: result.order)
+        return [result.question for result in waiting if result.question is not None]
 
     def attempts_at(self, path: str) -> list[StepResult]:
         """Return every attempt at a path, oldest first."""

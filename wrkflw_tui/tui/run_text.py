@@ -67,7 +67,7 @@ def question_text(question_json: str) -> str:
     asked = cast("dict[str, object]", content)
     parts = [f"? {asked.get('reason') or 'It waits for an answer.'}"]
     for name, title in (("key", "question"), ("payload", "about"), ("schema", "answer")):
-        if asked.get(name) is not None:
+        if asked.get(name) not in (None, ""):
             value = asked[name]
             said = value if isinstance(value, str) else text.pretty(json.dumps(value))
             parts += ["", title, said]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
-from wrkflw_tui.store import leases
 from wrkflw_tui.worker.spawn import WorkerNotStarted, log_file, spawn
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     from wrkflw_tui.config import Config
+    from wrkflw_tui.store import leases
     from wrkflw_tui.store.database import Database
 
 STOP_WORD = b"stop\n"
@@ -31,10 +32,11 @@ QUICK = 5.0
 class BackgroundWorker:
     """The worker of one folder, shared by every app that shows it."""
 
-    def __init__(self, config: Config, database: Database) -> None:
+    def __init__(self, config: Config, database: Callable[[], Database]) -> None:
         self._config = config
         self._database = database
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting: asyncio.Future[None] | None = None
         self._started_at = 0.0
         self._failures = 0
         self._ended = False
@@ -59,7 +61,7 @@ class BackgroundWorker:
         if self._ended:
             return
         try:
-            lease = await self._database.read(_held_lease)
+            lease = await self._database().read(_held_lease)
         except StorageError as error:
             self._status = str(error)
             return
@@ -74,14 +76,13 @@ class BackgroundWorker:
         elif self._ended:
             return  # let go while the record was read
         elif self._process is None and self._failures < 3:
-            self._spawn()
+            await self._spawn()
         elif self._process is None:
             self._status = f"no worker: it ended at once, three times; see {self.log_file}"
 
     async def stop(self) -> None:
         """Stop our own worker gently: unfinished runs are queued, and go on with the next one."""
-        self._ended = True
-        process, self._process = self._process, None
+        process = await self._let_go()
         if process is None or process.poll() is not None:
             return
         self._tell(process, STOP_WORD)
@@ -93,10 +94,17 @@ class BackgroundWorker:
 
     async def leave(self) -> None:
         """Let our own worker go on in the background without the app."""
-        self._ended = True
-        process, self._process = self._process, None
+        process = await self._let_go()
         if process is not None:
             self._tell(process, LEAVE_WORD)
+
+    async def _let_go(self) -> subprocess.Popen[bytes] | None:
+        """Start no other; return the one there is, even if it is just being started."""
+        self._ended = True
+        if self._starting is not None:
+            await self._starting
+        process, self._process = self._process, None
+        return process
 
     def _note_end(self, code: int) -> None:
         self._process = None
@@ -104,9 +112,15 @@ class BackgroundWorker:
         self._failures = self._failures + 1 if quick and code != 0 else 0
         self._status = f"worker ended (exit code {code}), starting another"
 
-    def _spawn(self) -> None:
+    async def _spawn(self) -> None:
+        """Start one, on a thread: that takes some milliseconds, and the screen waits for none."""
+        loop = asyncio.get_running_loop()
         self._status = "worker starting"
-        self._started_at = asyncio.get_running_loop().time()
+        self._started_at = loop.time()
+        self._starting = loop.run_in_executor(None, self._open)
+        await asyncio.shield(self._starting)  # whoever lets go meanwhile must get to know it
+
+    def _open(self) -> None:
         try:
             self._process = spawn(self._config, "--for-app", stdin=subprocess.PIPE)
         except WorkerNotStarted as error:
@@ -125,5 +139,7 @@ async def _end_of(process: subprocess.Popen[bytes]) -> None:
 
 
 def _held_lease(connection: sqlite3.Connection) -> leases.Lease | None:
+    from wrkflw_tui.store import leases  # not needed for the first frame
+
     lease = leases.find(connection, leases.WORKER)
     return lease if lease is not None and lease.holds(micros_now()) else None

@@ -16,8 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from pydantic import ValidationError
-
 from wrkflw_tui.engine.errors import (
     DefinitionChanged,
     InvalidInput,
@@ -36,7 +34,6 @@ from wrkflw_tui.worker.line import end_group, take_line
 from wrkflw_tui.worker.loading import AutomationError, load_workflows
 
 if TYPE_CHECKING:
-    from wrkflw_tui.engine.journal import Journal
     from wrkflw_tui.engine.workflow import Workflow
 
 
@@ -111,7 +108,8 @@ class Runner:
             WorkflowFailed,
         ):
             if workflow is None or problem is not None:
-                await _fail(storage.closing(claim), problem or AutomationError("no workflow"))
+                error = problem or AutomationError("no workflow")
+                await storage.fail(claim, describe_error(error))
                 return
             if self._is_stopped:
                 self._end_walk()
@@ -125,23 +123,12 @@ class Runner:
 async def _walk(storage: WorkflowStorage, claim: Claim, workflow: Workflow[object, object]) -> None:
     try:
         journal, text = await storage.reopen(claim, workflow)
-    except DefinitionChanged as error:
-        await _fail(storage.closing(claim), error)
+    except (DefinitionChanged, InvalidInput) as error:
+        await storage.fail(claim, describe_error(error))
         return
-    try:
-        live = workflow.input_schema.load(text)
-    except ValidationError as error:
-        problem = InvalidInput(f"the input of {workflow.id!r} does not fit: {error}")
-        await _fail(journal, problem)
-        return
-    value = Value(text, workflow.input_schema, live)
+    schema = workflow.input_schema
+    value = Value(text, schema, schema.load(text))
     await ExecutionEngine(storage.clock, dies_with_steps=True).execute(workflow, journal, value)
-
-
-async def _fail(journal: Journal, error: Exception) -> None:
-    """Record a run that could not even begin."""
-    journal.finish("failed", error=describe_error(error).to_json())
-    await journal.commit()
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class RunScreen(AppScreen):
 
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "answer", "Answer", id="run.answer", tooltip="Answer what the run asks"),
         Binding("c", "cancel", "Cancel", id="run.cancel"),
         Binding("R", "again", "Again", id="run.again", tooltip="Run again with the same input"),
         Binding("f", "follow", "Follow", id="run.follow", tooltip="Follow the live step again"),
@@ -253,6 +254,13 @@ class RunScreen(AppScreen):
         self._show()
         self.query_one(Log).scroll_end(animate=False)
 
+    def action_answer(self) -> None:
+        """Answer the chosen step's question, else the first that is open."""
+        run, questions = self.record.run, self.record.questions
+        if run is not None and questions:
+            chosen = next((q for q in questions if q.path == self.path), questions[0])
+            self.host.do(deeds.answer(self.host, run, chosen))
+
     def action_cancel(self) -> None:
         """Ask, then cancel the run."""
         if self.record.run is not None:
@@ -296,6 +304,8 @@ class RunScreen(AppScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done with the run as it stands."""
+        if action == "answer":
+            return self._is_live and bool(self.record.questions)
         if action == "cancel":
             return self._is_live
         if action == "follow":

@@ -1,0 +1,89 @@
+"""What a look at the record finds: everything that the lists show at first, then what is new."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from wrkflw_tui.store import catalog, schedules
+from wrkflw_tui.store.summaries import first_runs, revision_now
+from wrkflw_tui.tui.known import HISTORY, Catalog, Change, ScheduleState
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from wrkflw_tui.engine.models import RunStatus
+
+PAGE = 100
+"""How many runs are read at first."""
+
+
+class Look:
+    """Remembers how far the record has been read."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._revision = 0
+        self._catalog: tuple[int, int] | None = None
+        self._schedules: tuple[ScheduleState, ...] | None = None
+
+    def first(self) -> Change:
+        """Read what the lists show at first: not every run that ever was."""
+        self._connection.execute("BEGIN")  # one moment of the record
+        try:
+            self._revision = revision_now(self._connection)
+            found = self._read_catalog()
+            runs = first_runs(self._connection, PAGE, HISTORY)
+            planned = self._read_schedules() or ()
+        finally:
+            self._connection.execute("COMMIT")
+        return Change(tuple(runs), found, planned, problem="")
+
+    def again(self) -> Change:
+        """Read what is newer than the last look."""
+        from wrkflw_tui.store.runs import runs_since  # not needed for the first frame
+
+        changed = runs_since(self._connection, self._revision)
+        if changed:
+            self._revision = changed[-1].revision
+        return Change(tuple(changed), self._read_catalog(), self._read_schedules())
+
+    def _read_catalog(self) -> Catalog | None:
+        revision = catalog.catalog_revision(self._connection)
+        if revision == self._catalog:
+            return None
+        self._catalog = revision
+        return Catalog(
+            tuple(catalog.list_files(self._connection)),
+            tuple(catalog.list_workflows(self._connection)),
+        )
+
+    def _read_schedules(self) -> tuple[ScheduleState, ...] | None:
+        states = tuple(self._state(row) for row in schedules.list_schedules(self._connection))
+        if states == self._schedules:
+            return None
+        self._schedules = states
+        return states
+
+    def _state(self, row: schedules.ScheduleRow) -> ScheduleState:
+        fires = schedules.list_fires(self._connection, row.schedule_id, limit=1)
+        last = fires[0] if fires else None
+        status: RunStatus | None = None
+        if last is not None and last.run_id is not None:
+            found = self._connection.execute(
+                "SELECT status FROM wrkflw_workflow_runs WHERE run_id = ?", (last.run_id,)
+            ).fetchone()
+            status = None if found is None else found[0]
+        return ScheduleState(row, last, status, _in_words(row.cron))
+
+
+@lru_cache(maxsize=256)
+def _in_words(expression: str) -> str:
+    # Imported here: a record without schedules need not pay for it.
+    from wrkflw_tui.schedules.describe import describe
+    from wrkflw_tui.schedules.parser import parse_cron
+
+    try:
+        return describe(parse_cron(expression))
+    except ValueError as error:
+        return str(error)
