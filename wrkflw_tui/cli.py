@@ -8,9 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.commands.completion import answer_the_shell
 from wrkflw_tui.commands.exits import INTERRUPTED, WRONG_CALL, code_for
-from wrkflw_tui.commands.parser import make_parser
+from wrkflw_tui.commands.parser import read
 from wrkflw_tui.config import load_config
 from wrkflw_tui.engine.errors import WrkflwError
 
@@ -27,12 +26,7 @@ BROKEN_PIPE = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code, as `commands/exits.py` has them."""
-    import argparse
-
-    parser = make_parser()
-    answer_the_shell(parser)
-    nothing = argparse.Namespace(folder=None, database=None, json=False)
-    options = parser.parse_args(arguments, nothing)
+    options = read(sys.argv[1:] if arguments is None else arguments)
     _print_whatever_comes()
     try:
         code = _run(load_config(options.folder, options.database), options)

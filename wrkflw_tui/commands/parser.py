@@ -12,7 +12,7 @@ from wrkflw_tui.commands import completion, values
 from wrkflw_tui.commands.exits import TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 RUN = "RUN"
 RUN_HELP = "a run's id, how it begins or ends, @latest, or @latest:WORKFLOW"
@@ -39,6 +39,19 @@ class Parser(argparse.ArgumentParser):
             message = f"there is no {what} {wrong[2]!r}; {instead}"
         self.print_usage(sys.stderr)
         self.exit(2, f"wrkflw-tui: {message}\n")
+
+
+def read(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read what was typed; a wrong call ends the process."""
+    nothing = argparse.Namespace(command=None, folder=None, database=None, json=False)
+    if completion.ASKED not in os.environ:
+        # The app is up sooner where nobody makes the parser of all the commands.
+        places, rest = _places().parse_known_args(arguments, nothing)
+        if not rest:
+            return places
+    parser = make_parser()
+    completion.answer_the_shell(parser)
+    return parser.parse_args(arguments, nothing)
 
 
 def make_parser() -> Parser:
@@ -73,7 +86,12 @@ def make_parser() -> Parser:
 
 
 def _places() -> Parser:
-    places = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    places = Parser(
+        prog="wrkflw-tui",
+        add_help=False,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
     places.add_argument("--folder", metavar="DIR", help="the folder that holds the automations")
     places.add_argument("--database", metavar="FILE", help="the file that holds all runs")
     return places

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 UP, CLEAR_LINE, CLEAR_BELOW = "\x1b[{}A", "\x1b[K", "\x1b[J"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 LEAST_ROWS = 4
+PAUSE = 0.1
+"""Seconds between two drawings at least."""
+SHARE = 10
+"""How many times as long as a drawing took the next one waits."""
 
 
 class View(Protocol):
@@ -99,9 +104,18 @@ class LiveView:
     def __init__(self) -> None:
         self._drawn = 0
         self._last: list[str] = []
+        self._due = 0.0
 
     def show(self, watched: Watched, *, changed: bool) -> None:
         """Draw it anew, if anything in it is another."""
+        began = time.monotonic()
+        rests = watched.run.finished_at is not None or watched.run.status == "suspended"
+        if began >= self._due or rests:
+            self._show(watched)
+            # A run of many thousand items takes a while to draw: not more than a share of the time.
+            self._due = began + max(PAUSE, SHARE * (time.monotonic() - began))
+
+    def _show(self, watched: Watched) -> None:
         now = datetime.now(UTC)
         size = shutil.get_terminal_size((80, 24))
         room = max(LEAST_ROWS, size.lines - 2)
