@@ -115,6 +115,7 @@ def test_detached_it_prints_nothing_but_the_id(desk: Shell) -> None:
         (["name=tea", "tags=a,b", "tags=c"], {"name": "tea", "tags": ["a", "b", "c"]}),
         (["name=tea", "express=yes"], {"name": "tea", "express": True}),
         (["name=tea", "target=~/x"], {"name": "tea", "target": "HOME/x"}),
+        (["name=tea", "target=sub/../x"], {"name": "tea", "target": "HOME/x"}),
         (["name=tea", "target="], {"name": "tea", "target": None}),
         (['{"name": "tea", "amount": 3}'], {"name": "tea", "amount": 3}),
         (['{"name": "tea", "amount": 3}', "amount=4"], {"name": "tea", "amount": 4}),

@@ -177,7 +177,10 @@ def fill(schema: Schema, fields: Sequence[Field], typed: Mapping[str, Raw]) -> F
 
 
 def fill_pairs(fields: Sequence[Field], pairs: Sequence[tuple[str, str]]) -> Filled:
-    """Read an object's fields from names and values; a list's name may come again."""
+    """Read an object's fields from names and values; a list's name may come again.
+
+    A path is taken from where this process is, as a shell completes it.
+    """
     known = {wanted.name: wanted for wanted in fields}
     values: dict[str, object] = {}
     filled = Filled(value=values)
@@ -188,6 +191,7 @@ def fill_pairs(fields: Sequence[Field], pairs: Sequence[tuple[str, str]]) -> Fil
             continue
         try:
             value = typed if wanted.kind in ("text", "secret") else to_value(wanted, typed)
+            value = _from_here(wanted, value)
         except Unreadable as error:
             filled.messages.setdefault(name, str(error))
             continue
@@ -199,6 +203,14 @@ def fill_pairs(fields: Sequence[Field], pairs: Sequence[tuple[str, str]]) -> Fil
         if value is not MISSING:
             values[name] = value
     return filled
+
+
+def _from_here(wanted: Field, value: object) -> object:
+    if wanted.kind == "path" and isinstance(value, str):
+        return os.path.abspath(os.path.expanduser(value))
+    if wanted.item is not None and isinstance(value, list):
+        return [_from_here(wanted.item, item) for item in cast("list[object]", value)]
+    return value
 
 
 def check(schema: Schema, value: object, *, is_whole: bool = False) -> dict[str, str]:
