@@ -37,8 +37,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def call(tmp_path: Path) -> Call:
     """Call the command with a home of its own and no terminal."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    environment |= {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
     environment |= {"WRKFLW_FOLDER": "", "WRKFLW_DATABASE": ""}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -103,13 +102,14 @@ def test_the_app_needs_a_terminal(call: Call) -> None:
     assert done.stdout == ""
     assert "needs a terminal" in done.stderr
     assert "wrkflw-tui worker" in done.stderr
-    assert "wrkflw-tui check" in done.stderr
+    assert "wrkflw-tui run ID" in done.stderr
+    assert "wrkflw-tui --help" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["nonsense"], "there is no command 'nonsense'"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
         (["check", "--max-runs", "2"], "unrecognized arguments: --max-runs"),
         (["worker", "--max-runs", "0"], "must be at least 1, not 0"),

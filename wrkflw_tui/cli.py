@@ -1,97 +1,197 @@
-"""The commands. Each imports what it needs only when it runs."""
+"""The commands: read and handed on. Each imports what it needs only when it runs."""
 
 from __future__ import annotations
 
-import argparse
 import gc
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.config import ConfigError, load_config
+from wrkflw_tui.commands.exits import INTERRUPTED, WRONG_CALL, code_for
+from wrkflw_tui.commands.parser import read
+from wrkflw_tui.config import load_config
 from wrkflw_tui.engine.errors import WrkflwError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
+    from wrkflw_tui.commands.follow import Following
     from wrkflw_tui.config import Config
+
+BROKEN_PIPE = 141
+"""What a shell makes of a program that nobody reads from any more."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 it failed, 2 it was called wrongly."""
-    nothing = argparse.Namespace(folder=None, database=None)
-    options = _parser().parse_args(arguments, nothing)
+    """Run one command and return its exit code, as `commands/exits.py` has them."""
+    options = read(sys.argv[1:] if arguments is None else arguments)
+    _print_whatever_comes()
     try:
-        config = load_config(options.folder, options.database)
-        match options.command:
-            case "worker":
-                return _worker(config, options.max_runs, for_app=options.for_app)
-            case "check":
-                return _check(config)
-            case "graph":
-                return _graph(config, options.id, options.width, as_mermaid=options.mermaid)
-            case _:
-                return _app(config)
-    except ConfigError as error:
-        print(f"wrkflw-tui: {error}", file=sys.stderr)
-        return 2
+        code = _run(load_config(options.folder, options.database), options)
+        sys.stdout.flush()
     except WrkflwError as error:
         print(f"wrkflw-tui: {error}", file=sys.stderr)
-        return 1
+        return code_for(error)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except BrokenPipeError:
+        # What is left in the buffer must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    places = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    places.add_argument("--folder", metavar="DIR", help="the folder that holds the automations")
-    places.add_argument("--database", metavar="FILE", help="the file that holds all runs")
-    parser = argparse.ArgumentParser(
-        prog="wrkflw-tui",
-        parents=[places],
-        description="Run, watch and schedule your own automations. Without a command: the app.",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    worker = commands.add_parser(
-        "worker", parents=[places], help="run automations and schedules without a screen"
-    )
-    worker.add_argument(
-        "--max-runs",
-        type=_positive,
-        default=max(4, os.cpu_count() or 1),
-        metavar="N",
-        help="how many runs may go at once (default: the number of cores, at least 4)",
-    )
-    worker.add_argument("--for-app", action="store_true", help=argparse.SUPPRESS)
-    commands.add_parser(
-        "check", parents=[places], help="import every automation, report errors, exit 1 if any"
-    )
-    graph = commands.add_parser(
-        "graph", parents=[places], help="draw a workflow, or how far a run of it is"
-    )
-    graph.add_argument("id", metavar="ID", help="a workflow's id, or how a run's id begins or ends")
-    graph.add_argument("--mermaid", action="store_true", help="as a Mermaid flowchart")
-    graph.add_argument(
-        "--width", type=_positive, metavar="N", help="columns (default: those of the terminal)"
-    )
-    return parser
+def _print_whatever_comes() -> None:
+    """Let a terminal that cannot show a character show another, not end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
-    return number
+def _run(config: Config, options: argparse.Namespace) -> int:
+    match options.command:
+        case None:
+            return _app(config)
+        case "run" | "runs" | "show" | "logs" | "list":
+            return _on_runs(config, options)
+        case "cancel" | "answer" | "send" | "fork":
+            return _to_runs(config, options)
+        case "schedules":
+            return _on_schedules(config, options)
+        case _:
+            return _other(config, options)
+
+
+def _on_runs(config: Config, options: argparse.Namespace) -> int:
+    match options.command:
+        case "list":
+            from wrkflw_tui.commands.list import list_workflows
+
+            return list_workflows(config, as_json=options.json)
+        case "run":
+            from wrkflw_tui.commands.run import run
+
+            how = _following(options, options.wait)
+            return run(config, options.id, options.input, how, as_json=options.json)
+        case "runs":
+            from wrkflw_tui.commands.runs import Filter, runs
+
+            wanted = Filter(
+                options.workflow, options.status, options.since, options.text, options.limit
+            )
+            return runs(config, wanted, as_json=options.json)
+        case "show":
+            from wrkflw_tui.commands.show import show
+
+            how = _following(options, options.follow)
+            return show(config, options.run, how, as_json=options.json, every=options.all)
+        case _:
+            from wrkflw_tui.commands.logs import Lines, logs
+
+            lines = Lines(options.step, options.stream, options.tail, options.times, options.json)
+            return logs(config, options.run, lines, follow=options.follow)
+
+
+def _to_runs(config: Config, options: argparse.Namespace) -> int:
+    match options.command:
+        case "cancel":
+            from wrkflw_tui.commands.cancel import cancel
+
+            return cancel(config, options.runs)
+        case "answer":
+            from wrkflw_tui.commands.telling import answer
+
+            how = _following(options, options.wait)
+            return answer(config, options.run, options.given, options.path, options.key, how)
+        case "send":
+            from wrkflw_tui.commands.telling import send
+
+            how = _following(options, options.wait)
+            return send(config, options.run, options.event, options.given, how)
+        case _:
+            from wrkflw_tui.commands.fork import fork
+
+            how = _following(options, options.wait)
+            return fork(config, options.run, options.step, options.input, how, as_json=options.json)
+
+
+def _on_schedules(config: Config, options: argparse.Namespace) -> int:
+    from wrkflw_tui.commands import schedules
+
+    match options.action:
+        case None | "list":
+            return schedules.list_schedules(config, as_json=options.json)
+        case "add":
+            policy = (options.overlap, options.catch_up)
+            return schedules.add(
+                config, options.id, options.cron, options.zone, options.input, *policy
+            )
+        case "pause":
+            return schedules.pause(config, options.schedule)
+        case "resume":
+            return schedules.resume(config, options.schedule)
+        case "remove":
+            return schedules.remove(config, options.schedule)
+        case "trigger":
+            how = _following(options, options.wait)
+            return schedules.trigger(config, options.schedule, how, as_json=options.json)
+        case _:
+            which = (options.schedule, options.cron, options.zone)
+            return schedules.next_fires(config, options.amount, *which, as_json=options.json)
+
+
+def _other(config: Config, options: argparse.Namespace) -> int:
+    match options.command:
+        case "graph":
+            from wrkflw_tui.commands.graph import graph
+
+            return graph(config, options.id, options.width, as_mermaid=options.mermaid)
+        case "check":
+            from wrkflw_tui.worker.check import check
+
+            return check(config)
+        case "init":
+            from wrkflw_tui.commands.init import init
+
+            return init(config, options.dir)
+        case "completion":
+            from wrkflw_tui.commands.completion import completion
+
+            return completion(options.shell)
+        case _:
+            from wrkflw_tui.worker.service import serve
+
+            return serve(
+                config,
+                max_runs=options.max_runs,
+                for_app=options.for_app,
+                until_idle=options.until_idle,
+            )
+
+
+def _following(options: argparse.Namespace, wanted: bool) -> Following | None:
+    if not wanted:
+        return None
+    from wrkflw_tui.commands.follow import Following
+
+    return Following(
+        quiet=options.quiet,
+        as_json=options.json,
+        timeout=options.timeout,
+        cancels=options.cancel_on_interrupt,
+    )
 
 
 def _app(config: Config) -> int:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print(
-            "wrkflw-tui: the app needs a terminal;"
-            " without one there are `wrkflw-tui worker` and `wrkflw-tui check`",
+            "wrkflw-tui: the app needs a terminal; without one there are `wrkflw-tui worker`,"
+            " `wrkflw-tui run ID` and more: see `wrkflw-tui --help`",
             file=sys.stderr,
         )
-        return 2
+        return WRONG_CALL
     # There is no garbage yet, and looking for it takes a tenth of the start; the app ends this.
     gc.disable()
     from wrkflw_tui.tui.feed import Feed
@@ -105,21 +205,3 @@ def _app(config: Config) -> int:
     app = WrkflwApp(config, worker=worker, feed=feed)
     app.run()
     return app.return_code or 0
-
-
-def _worker(config: Config, max_runs: int, *, for_app: bool) -> int:
-    from wrkflw_tui.worker.service import serve
-
-    return serve(config, max_runs=max_runs, for_app=for_app)
-
-
-def _check(config: Config) -> int:
-    from wrkflw_tui.worker.check import check
-
-    return check(config)
-
-
-def _graph(config: Config, id: str, width: int | None, *, as_mermaid: bool) -> int:
-    from wrkflw_tui.commands.graph import graph
-
-    return graph(config, id, width, as_mermaid=as_mermaid)

@@ -141,7 +141,7 @@ def test_a_run_that_nobody_has_begun_is_drawn_as_the_catalogue_has_it(
 
 def test_a_part_of_several_ids_names_them(call: Call, ids: dict[str, str]) -> None:
     code, said, error = call(ids["live"][:8])
-    assert (code, said) == (1, "")
+    assert (code, said) == (2, "")
     assert f"{ids['live']} (backup-photos)" in error
     assert "and more" in error
 
@@ -149,7 +149,7 @@ def test_a_part_of_several_ids_names_them(call: Call, ids: dict[str, str]) -> No
 def test_an_unknown_id_names_what_is_near(call: Call, folder: Path) -> None:
     (folder / "broken.py").write_text("import nothing_like_it")
     code, said, error = call("duoble-al")
-    assert (code, said) == (1, "")
+    assert (code, said) == (2, "")
     assert error == (
         "wrkflw-tui: there is no workflow and no run 'duoble-al'; near it are double-all"
         " (broken.py cannot be read: see `wrkflw-tui check`)\n"
@@ -157,7 +157,7 @@ def test_an_unknown_id_names_what_is_near(call: Call, folder: Path) -> None:
     assert "the workflows in" in call("zzz")[2]
     (folder / "flow.py").unlink()
     assert "no workflow in" in call("double-all")[2]
-    assert call("")[0] == 1
+    assert call("")[0] == 2
 
 
 def test_the_width_is_kept(call: Call) -> None:

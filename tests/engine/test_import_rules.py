@@ -69,6 +69,49 @@ def test_what_the_screen_needs_loads_no_heavy_library(module: str) -> None:
     assert not loaded & heavy
 
 
+COMMANDS = sorted((PACKAGE / "commands").glob("*.py"))
+
+
+@pytest.mark.parametrize("source", COMMANDS, ids=lambda source: source.name)
+def test_no_command_imports_an_automation_or_a_screen(source: Path) -> None:
+    own = {name for name in imported(source) if name.startswith("wrkflw_tui")}
+    forbidden = ("wrkflw_tui.tui", "wrkflw_tui.worker.loading", "wrkflw_tui.worker.runner")
+    assert not {name for name in own if name.startswith(forbidden)}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["list"],
+        ["runs"],
+        ["show", "x"],
+        ["logs", "x"],
+        ["cancel", "x"],
+        ["schedules"],
+        ["run", "x"],
+        ["answer", "x"],
+        ["fork", "x", "y"],
+        ["init", "made"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_command_loads_only_what_it_needs(arguments: list[str], tmp_path: Path) -> None:
+    places = [] if arguments == ["--help"] else ["--folder", "f", "--database", "f/db"]
+    call = f"""
+import contextlib, io, os
+os.chdir({str(tmp_path)!r})
+from wrkflw_tui.cli import main
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()), \\
+        contextlib.redirect_stderr(io.StringIO()):
+    main({[*arguments, *places]!r})
+"""
+    loaded = loaded_by(f"exec({call!r})")
+    heavy = {"pydantic", "pydantic_core", "croniter", "jsonschema", "textual", "argcomplete"}
+    assert "wrkflw_tui.commands.parser" in loaded
+    assert not loaded & (heavy | {"asyncio", "tzlocal"})
+
+
 def test_every_public_name_is_there_and_no_other() -> None:
     for name in wrkflw_tui.__all__:
         value = getattr(wrkflw_tui, name)

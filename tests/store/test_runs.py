@@ -12,7 +12,7 @@ import pytest
 from wrkflw_tui import RunNotFound, WorkflowFailed, WorkflowStorage, create_workflow, step
 from wrkflw_tui.store import claims
 from wrkflw_tui.store.changes import Changes
-from wrkflw_tui.store.runs import read_summary, runs_since
+from wrkflw_tui.store.runs import AmbiguousRun, find_run, read_summary, runs_since
 from wrkflw_tui.store.storage import shared_storage
 from wrkflw_tui.store.summaries import revision_now
 
@@ -102,6 +102,27 @@ async def test_an_unknown_run_is_named(storage: WorkflowStorage) -> None:
         await storage.load_snapshot("nothing")
     with pytest.raises(RunNotFound, match="nothing"):
         await storage.database.read(lambda c: read_summary(c, "nothing"))
+
+
+async def test_a_run_is_found_by_a_part_of_its_id(storage: WorkflowStorage) -> None:
+    await put_runs(storage, 12)
+    await storage.database.write(lambda c: claims.enqueue(c, "other", "1", "app", run_id="run-00"))
+
+    async def found(text: str) -> str:
+        return await storage.database.read(lambda c: find_run(c, text))
+
+    assert await found("run-003") == "run-003"
+    assert await found("07") == "run-007"
+    assert await found("run-00") == "run-00", "a whole id is meant, whatever begins so"
+    assert await found("@latest") == "run-00"
+    assert await found("@latest:flow") == "run-011"
+    for text in ("", "nothing", "un-003 ", "@latest:nothing", "%", "_"):
+        with pytest.raises(RunNotFound):
+            await found(text)
+    with pytest.raises(AmbiguousRun, match=r"run-011 \(flow\), run-010 \(flow\)"):
+        await found("run-01")
+    with pytest.raises(AmbiguousRun, match="and more"):
+        await found("run")
 
 
 async def test_runs_since_a_revision(storage: WorkflowStorage) -> None:

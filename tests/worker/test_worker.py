@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from worker.harness import all_gone
 
+from wrkflw_tui.commands.care import has_worker
+from wrkflw_tui.store import claims
+
 if TYPE_CHECKING:
     from worker.harness import Bench
 
@@ -278,3 +281,36 @@ class TestForApp:
         worker.say(b"stop\n")
         bench.wait(bench.enqueue("sums"))
         assert worker.process.poll() is None
+
+
+class TestUntilIdle:
+    def test_ends_when_nothing_is_left_to_do(self, bench: Bench) -> None:
+        bench.automation("sums", SUMS, "add_one", "double")
+        runs = [bench.enqueue("sums"), bench.enqueue("sums")]
+        worker = bench.worker("--until-idle")
+        assert worker.wait() == 0
+        assert [bench.snapshot(run_id).run.status for run_id in runs] == ["success"] * 2
+        assert bench.rows("SELECT * FROM wrkflw_leases") == []
+
+    def test_ends_at_once_beside_another(self, bench: Bench) -> None:
+        other = bench.worker()
+        bench.wait_said(other, "holds")
+        worker = bench.worker("--until-idle")
+        assert worker.wait() == 0
+        assert "another worker holds the lease: ending" in worker.said
+        assert other.process.poll() is None
+
+    @pytest.mark.parametrize("looks", [0, 5, 50, 500])
+    def test_a_run_queued_about_its_end_is_done_or_its_end_is_seen(
+        self, bench: Bench, looks: int
+    ) -> None:
+        bench.automation("sums", SUMS, "add_one", "double")
+        worker = bench.worker("--until-idle")
+        bench.wait_said(worker, "holds")
+        for _ in range(looks):
+            bench.read_record(has_worker)
+        run_id, is_there = bench.write_record(
+            lambda c: (claims.enqueue(c, "sums", "1", "cli"), has_worker(c))
+        )
+        assert worker.wait() == 0
+        assert bench.snapshot(run_id).run.status == ("success" if is_there else "queued")

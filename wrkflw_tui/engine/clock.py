@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -54,6 +53,8 @@ class SystemClock:
 
     async def sleep(self, duration: timedelta) -> None:
         """Return once `duration` has gone by."""
+        import asyncio  # who only asks what time it is needs no event loop
+
         await asyncio.sleep(duration.total_seconds())
 
 

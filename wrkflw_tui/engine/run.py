@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.events import Event
     from wrkflw_tui.engine.journal import Journal, RunStorage
     from wrkflw_tui.engine.models import WorkflowSnapshot
+    from wrkflw_tui.engine.nodes import Node
     from wrkflw_tui.engine.schema import Schema
     from wrkflw_tui.engine.workflow import Workflow
 
@@ -121,19 +122,11 @@ class BaseRun(Generic[Out]):
         """
         text = None
         if not isinstance(input_data, _LeftOut):
-            text = input_value(at, self._input_schema(at), input_data).text
+            schema = step_input_schema(self._workflow.nodes, at)
+            text = input_value(at, schema, input_data).text
         new_id = new_run_id()
         await self._storage.fork(self._id, at, self._workflow, new_id, text)
         return ForkedRun(self._workflow, new_id, self._storage)
-
-    def _input_schema(self, at: str) -> Schema[object]:
-        node = node_at(self._workflow.nodes, at)
-        if isinstance(node, StepNode | WorkflowNode):
-            return node.input_schema
-        what = "is not in the workflow" if node is None else "takes no input of its own"
-        if isinstance(node, MapNode):
-            what = "is a map, whose input has no schema"
-        raise UnknownPath(f"{at!r} {what}: an input can be given to a step or a workflow")
 
     async def _walk_on(self) -> Out:
         journal, text = await self._storage.take_up(self._id, self._workflow)
@@ -209,6 +202,17 @@ class ForkedRun(BaseRun[Out]):
     async def start(self) -> Out:
         """Walk it, and return its output. Raises what `WorkflowRun.start` does."""
         return await self._walk_on()
+
+
+def step_input_schema(nodes: tuple[Node, ...], at: str) -> Schema[object]:
+    """Return what the step at a path takes. Raises `UnknownPath`."""
+    node = node_at(nodes, at)
+    if isinstance(node, StepNode | WorkflowNode):
+        return node.input_schema
+    what = "is not in the workflow" if node is None else "takes no input of its own"
+    if isinstance(node, MapNode):
+        what = "is a map, whose input has no schema"
+    raise UnknownPath(f"{at!r} {what}: an input can be given to a step or a workflow")
 
 
 def input_value(what: str, schema: Schema[object], data: object) -> Value:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import queue
-import sqlite3
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from wrkflw_tui.engine.errors import StorageError
-from wrkflw_tui.store.file import Turn, connect, is_in_memory, prepare, transaction
+from wrkflw_tui.store.file import Turn, connect, is_in_memory, named, prepare, transaction
 from wrkflw_tui.store.rows import do_all
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -266,7 +265,7 @@ class Database:
                     connection = self._open(read_only=True)
                 job.result = job.work(connection)
             except BaseException as error:
-                job.error = _named(error, self.path)
+                job.error = named(error, self.path)
             _settle([job])
             self._told(1)
         if connection is not None:
@@ -292,7 +291,7 @@ class Database:
                 self._commit(connection, jobs)
             except BaseException as error:
                 for job in jobs:
-                    job.error = _named(error, self.path)
+                    job.error = named(error, self.path)
             with self._lock:
                 self._waiting -= len(jobs)
                 self._here.may_begin = connection is not None
@@ -316,7 +315,7 @@ class Database:
                     with self._turn, transaction(connection):
                         job.result = job.work(connection)
                 except BaseException as error:
-                    job.error = _named(error, self.path)
+                    job.error = named(error, self.path)
 
 
 def _settling(future: asyncio.Future[T]) -> Callable[[T | None, BaseException | None], None]:
@@ -342,23 +341,3 @@ def _settle(jobs: list[_Job[Any]]) -> None:
 def _call_back(jobs: list[_Job[Any]]) -> None:
     for job in jobs:
         job.done(None if job.error is not None else job.result, job.error)
-
-
-def _named(error: BaseException, path: Path) -> BaseException:
-    """Turn SQLite's and the system's errors into one that says which file and what to do."""
-    if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorname", "") or ""
-        hint = {
-            "SQLITE_FULL": ": the disk is full; free some room, the run can go on later",
-            "SQLITE_READONLY": ": the file or its folder cannot be written",
-            "SQLITE_BUSY": ": another process holds it locked",
-            "SQLITE_CORRUPT": ": the file is damaged",
-        }.get(code, "")
-        named = StorageError(f"{path}: {error}{hint}")
-        named.__cause__ = error
-        return named
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES):
-        named = StorageError(f"{path}: {error.strerror}")
-        named.__cause__ = error
-        return named
-    return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import uuid
@@ -78,7 +79,7 @@ def prepare(path: Path) -> None:
     turn = Turn(path)
     try:
         with turn, closing_connection(path) as connection:
-            _migrate(connection, path)
+            migrate(connection, path)
     except sqlite3.Error as error:
         raise StorageError(f"cannot prepare {path}: {error}") from error
     finally:
@@ -106,7 +107,8 @@ def closing_connection(path: Path) -> Generator[sqlite3.Connection]:
         connection.close()
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring an open file to the newest format. Raises `StorageError` for a newer one."""
     scripts = sorted(MIGRATIONS.glob("*.sql"))
     version = cast("int", connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(scripts):
@@ -171,6 +173,26 @@ class Turn:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def named(error: BaseException, path: Path) -> BaseException:
+    """Turn SQLite's and the system's errors into one that says which file and what to do."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorname", "") or ""
+        hint = {
+            "SQLITE_FULL": ": the disk is full; free some room, the run can go on later",
+            "SQLITE_READONLY": ": the file or its folder cannot be written",
+            "SQLITE_BUSY": ": another process holds it locked",
+            "SQLITE_CORRUPT": ": the file is damaged",
+        }.get(code, "")
+        told = StorageError(f"{path}: {error}{hint}")
+        told.__cause__ = error
+        return told
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES):
+        told = StorageError(f"{path}: {error.strerror}")
+        told.__cause__ = error
+        return told
+    return error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.differences import check_definition
@@ -15,8 +16,8 @@ from wrkflw_tui.store.record import load_entries
 if TYPE_CHECKING:
     import sqlite3
 
+    from wrkflw_tui.engine.differences import Drawn
     from wrkflw_tui.engine.journal import Entry
-    from wrkflw_tui.engine.workflow import Workflow
     from wrkflw_tui.store.claims import Trigger
 
 _COPIED = (
@@ -27,11 +28,21 @@ LISTED = 12
 """How many paths an error names."""
 
 
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a fork has to know of the workflow as it is now: a catalogue has it, too."""
+
+    workflow_id: str
+    graph: str = field(repr=False)
+    definition_hash: str
+    steps_total: int
+
+
 def fork(
     connection: sqlite3.Connection,
     run_id: str,
     at: str,
-    workflow: Workflow[object, object],
+    definition: Definition,
     new_id: str,
     input: str | None,
     trigger: Trigger,
@@ -43,10 +54,10 @@ def fork(
     """
     row = connection.execute(
         "SELECT id, status, graph FROM wrkflw_workflow_runs WHERE run_id = ? AND workflow_id = ?",
-        (run_id, workflow.id),
+        (run_id, definition.workflow_id),
     ).fetchone()
     if row is None:
-        raise RunNotFound(f"no run {run_id} of {workflow.id!r} is on record")
+        raise RunNotFound(f"no run {run_id} of {definition.workflow_id!r} is on record")
     old = cast("int", row["id"])
     if row["status"] == "running" and not is_abandoned(connection, old):
         raise RunAlreadyClaimed(f"run {run_id} is being walked: fork it once it rests or has ended")
@@ -54,8 +65,9 @@ def fork(
     if at not in entries:
         shown = ", ".join(list(entries)[:LISTED]) + (", …" if len(entries) > LISTED else "")
         raise UnknownPath(f"run {run_id} never came to {at!r}; it came to: {shown or 'nothing'}")
-    taken = _taken_over(workflow, entries, at)
-    check_definition(new_id, row["graph"], workflow.graph, {entry.path: entry for entry in taken})
+    taken = _taken_over(definition.graph, entries, at)
+    reached = {entry.path: entry for entry in taken}
+    check_definition(new_id, row["graph"], definition.graph, reached)
     revision = next_run_revision(connection)
     key = connection.execute(
         "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, graph,"
@@ -66,9 +78,9 @@ def fork(
         (
             new_id,
             trigger,
-            workflow.graph,
-            workflow.definition_hash,
-            workflow.leaf_count,
+            definition.graph,
+            definition.definition_hash,
+            definition.steps_total,
             at,
             input,
             now,
@@ -85,17 +97,15 @@ def fork(
     _copy_state(connection, key)
 
 
-def _taken_over(
-    workflow: Workflow[object, object], entries: dict[str, Entry], at: str
-) -> list[Entry]:
+def _taken_over(graph: str, entries: dict[str, Entry], at: str) -> list[Entry]:
+    nodes = cast("list[Drawn]", json.loads(graph))
     taken: list[Entry] = []
     for path, entry in entries.items():
-        place = place_of(workflow.nodes, path, at)
+        place = place_of(nodes, path, at)
         is_kept = entry.status in ("success", "bailed") or (
             # A failure before it was taken for a value, or handled; one beside it, that may not
             # have been, is tried again.
-            entry.status == "failed"
-            and (place == "before" or is_settled(workflow.nodes, path, entries))
+            entry.status == "failed" and (place == "before" or is_settled(nodes, path, entries))
         )
         if place is not None and is_kept:
             taken.append(entry)

@@ -64,12 +64,12 @@ def send_event(
         "SELECT graph FROM wrkflw_workflow_runs WHERE id = ?", (run,)
     ).fetchone()["graph"]
     if graph is not None:
-        awaited = list(_waits(json.loads(graph)))
-        schemas = [node.get("schema") for node in awaited if node.get("event") == name]
+        schemas = event_schemas(graph, name)
         if not schemas:
-            names = ", ".join(sorted({repr(node.get("event")) for node in awaited}))
+            awaited = {repr(node.get("event")) for node in _waits(json.loads(graph))}
+            names = ", ".join(sorted(awaited)) or "none"
             raise NotSuspended(
-                f"run {run_id} never waits for an event {name!r}; it waits for {names or 'none'}"
+                f"run {run_id} never waits for an event {name!r}; it waits for {names}"
             )
         _check({"anyOf": schemas} if len(schemas) > 1 else schemas[0], payload, f"event {name!r}")
     _insert(connection, run, "event", "", name, payload, now)
@@ -80,6 +80,12 @@ def send_event(
     ).fetchone()
     if row is not None:
         claims.queue(connection, run)
+
+
+def event_schemas(graph: str | None, name: str) -> list[object]:
+    """Return the JSON Schemas of the event of that name, one for each node that awaits it."""
+    nodes = cast("list[Drawn]", json.loads(graph or "[]"))
+    return [node.get("schema") for node in _waits(nodes) if node.get("event") == name]
 
 
 def open_questions(connection: sqlite3.Connection, run: int) -> list[Question]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.engine.errors import RunNotFound
+from wrkflw_tui.engine.errors import RunNotFound, WrkflwError
 from wrkflw_tui.engine.models import (
     ErrorInfo,
     ForkOrigin,
@@ -40,6 +40,16 @@ _HAS_TEXT = (
     " wrkflw_step_results WHERE run = wrkflw_workflow_runs.id AND instr(lower(coalesce(output, '')"
     " || char(10) || coalesce(error, '')), text)))"
 )
+
+
+LATEST = "@latest"
+"""Stands for the id of the newest run; `@latest:ID` for that of the newest of a workflow."""
+NAMED = 8
+"""How many ids an error names at most."""
+
+
+class AmbiguousRun(WrkflwError, LookupError):
+    """Several runs have ids that begin or end so."""
 
 
 def list_runs(
@@ -172,6 +182,35 @@ def step_result(row: sqlite3.Row) -> StepResult:
         question=_question(row["path"], row["question"]),
         state_json=row["state"],
     )
+
+
+def find_run(connection: sqlite3.Connection, text: str) -> str:
+    """Return the id of the one run whose id is, begins or ends so, or that is the latest.
+
+    Lists show how an id ends. Raises `RunNotFound` and `AmbiguousRun`.
+    """
+    if text == LATEST or text.startswith(f"{LATEST}:"):
+        return _latest(connection, text.partition(":")[2])
+    rows = connection.execute(
+        "SELECT run_id, workflow_id FROM wrkflw_workflow_runs WHERE run_id = :id"
+        " OR substr(run_id, 1, length(:id)) = :id OR substr(run_id, -length(:id)) = :id"
+        " ORDER BY run_id = :id DESC, id DESC LIMIT :most",
+        {"id": text, "most": NAMED + 1},
+    ).fetchall()
+    if not text or not rows:
+        raise RunNotFound(f"no run {text!r} is on record")
+    if len(rows) > 1 and rows[0]["run_id"] != text:
+        found = [f"{row['run_id']} ({row['workflow_id']})" for row in rows[:NAMED]]
+        more = ["and more"] if len(rows) > NAMED else []
+        raise AmbiguousRun(f"several runs have {text!r} in their ids: {', '.join(found + more)}")
+    return cast("str", rows[0]["run_id"])
+
+
+def _latest(connection: sqlite3.Connection, workflow_id: str) -> str:
+    found = list_runs(connection, workflow_id or None, limit=1)
+    if not found:
+        raise RunNotFound(f"no run{f' of {workflow_id!r}' if workflow_id else ''} is on record")
+    return found[0].run_id
 
 
 def run_row(connection: sqlite3.Connection, run_id: str, columns: str) -> sqlite3.Row:

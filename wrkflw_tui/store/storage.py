@@ -231,8 +231,11 @@ class WorkflowStorage:
 
         Raises `RunNotFound`, `RunAlreadyClaimed`, `UnknownPath` and `DefinitionChanged`.
         """
+        definition = forks.Definition(
+            workflow.id, workflow.graph, workflow.definition_hash, workflow.leaf_count
+        )
         await self.database.write(
-            lambda c: forks.fork(c, run_id, at, workflow, new_id, input, "library", self.now())
+            lambda c: forks.fork(c, run_id, at, definition, new_id, input, "library", self.now())
         )
 
     async def rest(self, run_id: str, until: datetime) -> None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wrkflw_tui.engine.models import Question, RunSummary
+    from wrkflw_tui.forms.fields import Schema
     from wrkflw_tui.store.catalog import CatalogEntry
     from wrkflw_tui.tui.app import WrkflwApp
-    from wrkflw_tui.tui.fields import Schema
 
 
 def schema_of(entry: CatalogEntry) -> Schema:
@@ -35,7 +35,7 @@ def schema_of(entry: CatalogEntry) -> Schema:
 
 async def run_with_form(app: WrkflwApp, workflow_id: str) -> None:
     """Ask for the input, start the run and show it; without input it starts at once."""
-    from wrkflw_tui.tui.fields import wants_input
+    from wrkflw_tui.forms.fields import wants_input
 
     entry = app.known.workflow(workflow_id)
     if entry is None:

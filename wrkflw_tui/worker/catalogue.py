@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.store import catalog
 from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+from wrkflw_tui.worker.folder import is_known, scan
 from wrkflw_tui.worker.process import exit_code
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Catalogue:
         gone = known.keys() - present.keys()
         for name in gone:
             await self._database.write(lambda c, name=name: catalog.forget_file(c, name))
-        changed = [name for name, file in present.items() if not _is_known(file, known.get(name))]
+        changed = [name for name, file in present.items() if not is_known(file, known.get(name))]
         if changed:
             await self._look_at([present[name] for name in changed])
         if gone or changed:
@@ -129,30 +130,6 @@ class Catalogue:
                 catalog.record_file(connection, found.file, found.workflows)
 
         await self._database.write(work)
-
-
-def scan(folder: Path) -> dict[str, AutomationFile]:
-    """List the folder's automation files; an unreadable or missing folder has none."""
-    found: dict[str, AutomationFile] = {}
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.endswith(".py") or entry.name.startswith(("_", ".")):
-                continue
-            with suppress(OSError):
-                if entry.is_file():
-                    stat = entry.stat()
-                    found[entry.name] = AutomationFile(
-                        entry.name, stat.st_size, stat.st_mtime_ns, "ok"
-                    )
-    return dict(sorted(found.items()))
-
-
-def _is_known(file: AutomationFile, known: AutomationFile | None) -> bool:
-    return (
-        known is not None
-        and (file.size, file.mtime_ns) == (known.size, known.mtime_ns)
-        and known.status != "loading"
-    )
 
 
 def _is_twin(file: AutomationFile) -> bool:

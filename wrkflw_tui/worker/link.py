@@ -1,19 +1,15 @@
-"""The app's hold on a background worker: found, or started as a child, and let go again.
-
-A plain `Popen`, for a worker that is left must live on: asyncio kills what it lets go of.
-"""
+"""The app's hold on a background worker: found, or started as a child, and let go again."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
+from wrkflw_tui.worker.spawn import WorkerNotStarted, log_file, spawn
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,7 +50,7 @@ class BackgroundWorker:
     @property
     def log_file(self) -> str:
         """Where a worker that the app started says what it does."""
-        return str(self._config.database.with_name("worker.log"))
+        return str(log_file(self._config))
 
     async def start(self) -> None:
         """Start a worker, if no other holds the lease."""
@@ -125,29 +121,10 @@ class BackgroundWorker:
         await asyncio.shield(self._starting)  # whoever lets go meanwhile must get to know it
 
     def _open(self) -> None:
-        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
         try:
-            log = os.open(self.log_file, flags, 0o600)
-        except OSError as error:
-            self._status = f"no worker: cannot write {self.log_file}: {error.strerror}"
-            return
-        try:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "wrkflw_tui", "worker", "--for-app"),
-                    *("--folder", str(self._config.folder)),
-                    *("--database", str(self._config.database)),
-                ],
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        except OSError as error:
+            self._process = spawn(self._config, "--for-app", stdin=subprocess.PIPE)
+        except WorkerNotStarted as error:
             self._status = f"no worker: {error}"
-        finally:
-            os.close(log)
 
     def _tell(self, process: subprocess.Popen[bytes], word: bytes) -> None:
         """Say the last word on its line and close it."""

@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from wrkflw_tui.config import Config
 
 
-def serve(config: Config, *, max_runs: int, for_app: bool) -> int:
-    """Run a worker until it is told to stop; return the exit code."""
-    asyncio.run(_serve(config, max_runs, for_app))
+def serve(config: Config, *, max_runs: int, for_app: bool, until_idle: bool = False) -> int:
+    """Run a worker until it is told to stop, or is idle; return the exit code."""
+    asyncio.run(_serve(config, max_runs, for_app, until_idle))
     return 0
 
 
-async def _serve(config: Config, max_runs: int, for_app: bool) -> None:
+async def _serve(config: Config, max_runs: int, for_app: bool, until_idle: bool) -> None:
     worker = Worker(config, max_runs=max_runs, tell=_say)
+    if until_idle:
+        worker.stop_when_idle()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, worker.stop)

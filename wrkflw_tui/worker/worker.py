@@ -66,7 +66,7 @@ class Worker:
         self._stopped.set()
 
     def stop_when_idle(self) -> None:
-        """End once nothing runs: whoever started this worker is gone."""
+        """End once nothing runs, is queued or sleeps: nobody waits for this worker any more."""
         self._when_idle = True
 
     async def run(self) -> None:
@@ -97,9 +97,12 @@ class Worker:
 
     async def _take_lease(self) -> bool:
         told = False
-        while not self._stopped.is_set() and not self._when_idle:
+        while not self._stopped.is_set():
             if await self._database.write(self._take_over):
                 return True
+            if self._when_idle:
+                self._tell("another worker holds the lease: ending")
+                return False
             if not told:
                 self._tell("another worker holds the lease: standing by")
                 told = True
@@ -147,13 +150,24 @@ class Worker:
                 if self._next_wake is not None and self._next_wake <= micros_now():
                     await self._database.write(lambda c: claims.wake_due(c, micros_now()))
                     self._changes.forget()
+                is_idle = not self._running and self._next_wake is None
+                if self._when_idle and is_idle and await self._database.write(self._retire):
+                    return
             except StorageError as error:
                 self._tell(str(error))
                 await self._wait(1.0)
-            if self._when_idle and not self._running:
-                return
             await self._wait(LOOK)
             changed = self._changes.seen()
+
+    def _retire(self, connection: sqlite3.Connection) -> bool:
+        """Give up the lease if nothing is left to do.
+
+        In one transaction: who queues a run in the next one sees that no worker will take it.
+        """
+        if claims.has_queued(connection) or claims.next_wake(connection) is not None:
+            return False
+        leases.give_up(connection, self._identity.holder)
+        return True
 
     async def _start_queued(self, group: asyncio.TaskGroup) -> None:
         holder = self._identity.holder

@@ -16,7 +16,7 @@ from wrkflw_tui.tui.widgets.page import say
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from wrkflw_tui.tui.fields import Schema
+    from wrkflw_tui.forms.fields import Schema
 
 
 ROOM = 12

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, cast
 
 from textual.content import Content
 
+from wrkflw_tui.forms.fields import MISSING, WHOLE, Field, as_text, fields_of
 from wrkflw_tui.tui import text
-from wrkflw_tui.tui.fields import MISSING, WHOLE, Field, as_text, fields_of
 from wrkflw_tui.tui.graph import chain
 from wrkflw_tui.tui.widgets.page import say
 
 if TYPE_CHECKING:
     from wrkflw_tui.engine.models import RunSummary
+    from wrkflw_tui.forms.fields import Schema
     from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
-    from wrkflw_tui.tui.fields import Schema
     from wrkflw_tui.tui.known import Known, ScheduleState
 
 SAMPLE = """\

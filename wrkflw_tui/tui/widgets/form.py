@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Checkbox, Input, Label, Select, Static, TextArea
 
-from wrkflw_tui.tui.fields import MISSING, WHOLE, Field, Schema, as_text, fields_of
-from wrkflw_tui.tui.values import Filled, Raw, Unreadable, check, fill, read_json, to_raw
+from wrkflw_tui.forms.fields import MISSING, WHOLE, Field, Schema, as_text, fields_of
+from wrkflw_tui.forms.values import Filled, Raw, Unreadable, check, fill, read_json, to_raw
 from wrkflw_tui.tui.widgets.page import say
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tui.record import BACKUP_INPUT, BACKUP_SCHEMA
 
-from wrkflw_tui.tui.fields import WHOLE, Field, fields_of
-from wrkflw_tui.tui.values import Raw, fill, to_raw
+from wrkflw_tui.forms.fields import WHOLE, Field, fields_of
+from wrkflw_tui.forms.values import Raw, fill, fill_pairs, to_raw
 
 SCHEMA: dict[str, object] = dict(BACKUP_SCHEMA)
 
@@ -103,3 +103,21 @@ def test_a_reference_to_itself_ends() -> None:
 def test_nothing_is_asked_where_nothing_is_wanted() -> None:
     assert fields_of({"type": "null"}) == []
     assert json.loads(to_raw(one({}), {"a": 1})) == {"a": 1}  # pyright: ignore[reportArgumentType]
+
+
+def test_pairs_are_read_by_their_fields() -> None:
+    pairs = [("keep", "3"), ("tags", "a, b"), ("tags", "c"), ("verify", "off"), ("until", "")]
+    filled = fill_pairs(fields_of(SCHEMA), pairs)
+    assert filled.messages == {}
+    assert filled.value == {"keep": 3, "tags": ["a", "b", "c"], "verify": False, "until": None}
+
+
+def test_pairs_that_cannot_be_read_are_each_named() -> None:
+    pairs = [("keep", "x"), ("verify", "perhaps"), ("nothing", "1"), ("mode", "cut"), ("mode", "a")]
+    filled = fill_pairs(fields_of(SCHEMA), pairs)
+    assert filled.messages == {
+        "keep": "must be a whole number, such as 30",
+        "verify": "must be true or false",
+        "nothing": "is not asked for; there are folder, keep, mode, verify, tags, until, target",
+        "mode": "is given twice",
+    }

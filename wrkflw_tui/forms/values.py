@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, cast
 
-from wrkflw_tui.tui.fields import MISSING, WHOLE, Field, Schema, as_text
+from wrkflw_tui.forms.fields import MISSING, WHOLE, Field, Schema, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,8 +79,10 @@ def _read(wanted: Field, typed: str) -> object:
             return _integer(typed)
         case "number":
             return _number(typed)
+        case "boolean":
+            return _boolean(typed)
         case "choice":
-            return next(c for c in wanted.choices if as_text(c) == typed)
+            return next((c for c in wanted.choices if as_text(c) == typed), typed)
         case "list":
             return _list(wanted, typed)
         case "json":
@@ -91,6 +93,17 @@ def _read(wanted: Field, typed: str) -> object:
             return _moment(wanted.kind, typed)
         case _:
             return typed
+
+
+def _boolean(typed: str) -> bool:
+    word = typed.strip().lower()
+    if word not in _TRUE and word not in _FALSE:
+        raise Unreadable("must be true or false")
+    return word in _TRUE
+
+
+_TRUE = ("true", "yes", "on", "1")
+_FALSE = ("false", "no", "off", "0")
 
 
 def _integer(typed: str) -> int:
@@ -161,6 +174,43 @@ def fill(schema: Schema, fields: Sequence[Field], typed: Mapping[str, Raw]) -> F
     for name, message in check(schema, filled.value, is_whole=is_whole).items():
         filled.messages.setdefault(name, message)
     return filled
+
+
+def fill_pairs(fields: Sequence[Field], pairs: Sequence[tuple[str, str]]) -> Filled:
+    """Read an object's fields from names and values; a list's name may come again.
+
+    A path is taken from where this process is, as a shell completes it.
+    """
+    known = {wanted.name: wanted for wanted in fields}
+    values: dict[str, object] = {}
+    filled = Filled(value=values)
+    for name, typed in pairs:
+        wanted = known.get(name)
+        if wanted is None:
+            filled.messages[name] = f"is not asked for; there are {', '.join(known) or 'no fields'}"
+            continue
+        try:
+            value = typed if wanted.kind in ("text", "secret") else to_value(wanted, typed)
+            value = _from_here(wanted, value)
+        except Unreadable as error:
+            filled.messages.setdefault(name, str(error))
+            continue
+        before = values.get(name)
+        if isinstance(before, list) and isinstance(value, list):
+            value = [*cast("list[object]", before), *cast("list[object]", value)]
+        elif name in values:
+            filled.messages.setdefault(name, "is given twice")
+        if value is not MISSING:
+            values[name] = value
+    return filled
+
+
+def _from_here(wanted: Field, value: object) -> object:
+    if wanted.kind == "path" and isinstance(value, str):
+        return os.path.abspath(os.path.expanduser(value))
+    if wanted.item is not None and isinstance(value, list):
+        return [_from_here(wanted.item, item) for item in cast("list[object]", value)]
+    return value
 
 
 def check(schema: Schema, value: object, *, is_whole: bool = False) -> dict[str, str]:

@@ -1,0 +1,123 @@
+"""`wrkflw-tui list`: the workflows of the folder, and what is wrong with its files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from wrkflw_tui.commands.looking import look
+from wrkflw_tui.commands.printing import Cell, print_json, print_table, say, status_cell
+from wrkflw_tui.commands.record import reading
+from wrkflw_tui.commands.shapes import Shape, run_shape
+from wrkflw_tui.drawing.times import ago, clock
+from wrkflw_tui.drawing.words import count, one_line
+from wrkflw_tui.store import runs, schedules
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from wrkflw_tui.commands.looking import Folder
+    from wrkflw_tui.config import Config
+    from wrkflw_tui.engine.models import RunSummary
+    from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+
+HEAD = ("WORKFLOW", "STATUS", "LAST RUN", "NEXT RUN", "DESCRIPTION")
+DESCRIPTION = len(HEAD) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Workflow:
+    entry: CatalogEntry
+    last: RunSummary | None
+    next_at: datetime | None
+
+
+def list_workflows(config: Config, *, as_json: bool) -> int:
+    """Print the workflows with their last and next runs; returns 0, files broken or not."""
+    folder = look(config)
+    with reading(config) as connection:
+        due = _due(connection)
+        found = [_workflow(connection, entry, due) for entry in folder.workflows]
+    if as_json:
+        print_json(_shape(folder, found))
+        return 0
+    now = datetime.now(UTC)
+    if found:
+        print_table(HEAD, [_row(workflow, now) for workflow in found], DESCRIPTION)
+    elif not folder.files:
+        say(f"no automations in {config.folder}: `wrkflw-tui init` writes a first one")
+    for file in folder.broken:
+        say(_broken(file))
+    if folder.broken:
+        say(f"{count(len(folder.broken), 'file')} cannot be read: see `wrkflw-tui check`")
+    return 0
+
+
+def _due(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return the next due instant of each workflow that has one."""
+    due: dict[str, int] = {}
+    for row in schedules.list_schedules(connection):
+        if row.next_at is not None and not row.paused:
+            due[row.workflow_id] = min(row.next_at, due.get(row.workflow_id, row.next_at))
+    return due
+
+
+def _workflow(
+    connection: sqlite3.Connection, entry: CatalogEntry, due: dict[str, int]
+) -> _Workflow:
+    last = runs.list_runs(connection, entry.workflow_id, limit=1)
+    next_at = due.get(entry.workflow_id)
+    return _Workflow(
+        entry,
+        last[0] if last else None,
+        None if next_at is None else datetime.fromtimestamp(next_at, UTC),
+    )
+
+
+def _row(workflow: _Workflow, now: datetime) -> list[Cell | str]:
+    last = workflow.last
+    return [
+        workflow.entry.workflow_id,
+        Cell("never run", "muted") if last is None else status_cell(last.status),
+        "" if last is None else ago(last.created_at, now),
+        "" if workflow.next_at is None else clock(workflow.next_at, now),
+        workflow.entry.description,
+    ]
+
+
+def _broken(file: AutomationFile) -> str:
+    where = f" line {file.line}:" if file.line else ""
+    return f"✗ {file.file}:{where} {one_line(file.error or '')}"
+
+
+def _shape(folder: Folder, found: list[_Workflow]) -> Shape:
+    return {
+        "folder": str(folder.path),
+        "workflows": [_workflow_shape(workflow) for workflow in found],
+        "broken": [
+            {
+                "file": file.file,
+                "error": file.error,
+                "line": file.line,
+                "traceback": file.traceback,
+            }
+            for file in folder.broken
+        ],
+    }
+
+
+def _workflow_shape(workflow: _Workflow) -> Shape:
+    entry = workflow.entry
+    return {
+        "workflow_id": entry.workflow_id,
+        "file": entry.file,
+        "description": entry.description,
+        "tags": list(entry.tags),
+        "steps_total": entry.steps_total,
+        "input_schema": json.loads(entry.input_schema),
+        "output_schema": json.loads(entry.output_schema),
+        "last_run": None if workflow.last is None else run_shape(workflow.last),
+        "next_run_at": None if workflow.next_at is None else workflow.next_at.isoformat(),
+    }

@@ -1,0 +1,42 @@
+"""Values of options, read from what was typed."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+from wrkflw_tui.engine.models import RunStatus
+
+STATUSES: tuple[str, ...] = get_args(RunStatus)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LENGTH = re.compile(r"(\d+(?:\.\d+)?)([smhdw]?)")
+
+
+def positive(text: str) -> int:
+    """Read a number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """Read a length of time: `90`, `90s`, `30m`, `2h`, `7d`."""
+    found = _LENGTH.fullmatch(text.strip())
+    if found is None:
+        raise argparse.ArgumentTypeError(f"must be a time such as 90s, 30m, 2h or 7d, not {text!r}")
+    return float(found[1]) * _SECONDS.get(found[2], 1)
+
+
+def since(text: str) -> datetime:
+    """Read an instant: how long ago, or a date and perhaps a time in the local zone."""
+    if _LENGTH.fullmatch(text.strip()):
+        return datetime.now(UTC) - timedelta(seconds=seconds(text))
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be how long ago, such as 12h or 7d, or a date such as 2026-07-31, not {text!r}"
+        ) from None
