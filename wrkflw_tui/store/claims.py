@@ -12,11 +12,12 @@ from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import RunEnded, RunNotFound
 from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.models import ENDED, ErrorInfo, RunStatus
-from wrkflw_tui.store import leases
-from wrkflw_tui.store.file import next_run_revision
+from wrkflw_tui.store import leases, queues
+from wrkflw_tui.store.file import next_run_revision, tell_worker
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
     from datetime import timedelta
 
 Trigger = Literal["library", "app", "cli", "schedule"]
@@ -69,16 +70,20 @@ def enqueue(
             next_run_revision(connection),
         ),
     )
+    tell_worker(connection)
     return run_id
 
 
-def claim_next(connection: sqlite3.Connection, holder: str) -> Claim | None:
-    """Claim the oldest queued run of the highest priority for the worker."""
-    row = connection.execute(
-        "SELECT id FROM wrkflw_workflow_runs WHERE status = 'queued' AND trigger <> 'library'"
-        " ORDER BY priority DESC, id LIMIT 1"
-    ).fetchone()
-    return None if row is None else claim(connection, cast("int", row["id"]), holder, ("queued",))
+def claim_next(
+    connection: sqlite3.Connection, holder: str, busy: Collection[int] = ()
+) -> Claim | None:
+    """Claim the oldest queued run of the highest priority for the worker.
+
+    Runs of workflows that have as many at once as they may are left, and so are those of `busy`,
+    whose process has not ended yet.
+    """
+    key = queues.first(connection, busy)
+    return None if key is None else claim(connection, key, holder, ("queued",))
 
 
 def claim(
@@ -160,6 +165,7 @@ def queue(connection: sqlite3.Connection, key: int) -> None:
         " revision = ? WHERE id = ? AND status IN ('sleeping', 'suspended')",
         (micros_now(), next_run_revision(connection), key),
     )
+    tell_worker(connection)
 
 
 def release(
@@ -234,13 +240,9 @@ def take_over(connection: sqlite3.Connection) -> int:
     return len(rows)
 
 
-def has_queued(connection: sqlite3.Connection) -> bool:
-    """Tell whether a run waits for the worker."""
-    row = connection.execute(
-        "SELECT 1 FROM wrkflw_workflow_runs WHERE status = 'queued' AND trigger <> 'library'"
-        " LIMIT 1"
-    ).fetchone()
-    return row is not None
+def has_queued(connection: sqlite3.Connection, busy: Collection[int] = ()) -> bool:
+    """Tell whether a run waits for the worker that may be walked now."""
+    return queues.first(connection, busy) is not None
 
 
 def is_good(connection: sqlite3.Connection, claim: Claim) -> bool:
