@@ -222,8 +222,8 @@ def finish(
     return True
 
 
-def take_over(connection: sqlite3.Connection) -> int:
-    """Queue again whatever the worker before was walking. Returns how many runs that were.
+def take_over(connection: sqlite3.Connection) -> list[str]:
+    """Queue again whatever the worker before was walking. Returns the ids of those runs.
 
     Called in the transaction that takes the worker's lease: whoever holds it walks nothing yet.
     """
@@ -237,7 +237,7 @@ def take_over(connection: sqlite3.Connection) -> int:
     for row in rows:
         claim = Claim(*cast("tuple[int, str, str, int]", tuple(row)))
         release(connection, claim, "crashed", error)
-    return len(rows)
+    return [cast("str", row["run_id"]) for row in rows]
 
 
 def has_queued(connection: sqlite3.Connection, busy: Collection[int] = ()) -> bool:

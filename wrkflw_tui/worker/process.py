@@ -94,10 +94,15 @@ class RunnerProcess:
         self._process.say(STOP)
 
     async def end(self) -> None:
-        """Wait for it to end, and kill all that it is when it takes too long."""
+        """Wait for it to end, and kill all that it is when it takes too long.
+
+        Where the run has succeeded meanwhile, what it has started is left alone.
+        """
+        code = None
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), GRACE)
-        await self.kill()
+            code = await asyncio.wait_for(self._process.wait(), GRACE)
+        if code != 0:
+            await self.kill()
 
     async def kill(self) -> None:
         """Kill the process, its whole group, and all that it started and that left the group."""

@@ -21,7 +21,7 @@ from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
 from wrkflw_tui.worker.children import Children
-from wrkflw_tui.worker.linux import reap_strangers
+from wrkflw_tui.worker.linux import end_all, reap_strangers, token_of
 from wrkflw_tui.worker.process import RunnerProcess, describe_exit
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Worker:
         self._running: dict[str, _Walked] = {}
         self._cancelling: set[str] = set()
         self._failed_starts: dict[str, int] = {}
+        self._taken_over: list[str] = []
         self._children = Children(config.folder, config.database, may_fork=may_fork)
         self._warm: deque[RunnerProcess] = deque()
         self._warm_wanted = warm
@@ -103,6 +104,9 @@ class Worker:
         try:
             if not await self._take_lease():
                 return
+            # What the worker before has left of those runs must not go on beside them.
+            for run_id in self._taken_over:
+                await asyncio.to_thread(end_all, token_of(run_id))
             self._tell(f"worker {self._identity.pid} holds {self._config.database}")
             loop = asyncio.get_running_loop()
             heartbeat = Heartbeat(
@@ -145,7 +149,7 @@ class Worker:
     def _take_over(self, connection: sqlite3.Connection) -> bool:
         taken = leases.take(connection, leases.WORKER, self._identity, micros_now())
         if taken:
-            claims.take_over(connection)
+            self._taken_over = claims.take_over(connection)
         return taken
 
     def _lose_lease(self) -> None:
