@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -28,6 +29,7 @@ from wrkflw_tui.engine.errors import (
     describe_error,
 )
 from wrkflw_tui.engine.execution import ExecutionEngine, Rested
+from wrkflw_tui.engine.threads import STEP_THREAD
 from wrkflw_tui.engine.values import LeftBehind, Value
 from wrkflw_tui.store.claims import Claim
 from wrkflw_tui.store.storage import WorkflowStorage
@@ -45,6 +47,10 @@ if TYPE_CHECKING:
 
 ENDS_ALL = 3
 """The exit code after a run that failed or was stopped: what it has started is to be ended."""
+STEPS_TIME = 2.0
+"""Seconds that synchronous steps which were told to stop may take to do so."""
+STEPS_LOOK = 0.02
+"""Seconds between two looks whether they have."""
 LEFT_TASKS = 1.0
 """Seconds that tasks which steps have left may take to tidy up."""
 
@@ -99,6 +105,8 @@ def _work(job: Job, storage: WorkflowStorage, loop: asyncio.Runner, line: Binary
     try:
         runner.run(loop)
         code = 0 if runner.is_over else ENDS_ALL
+    except asyncio.CancelledError:
+        code = ENDS_ALL  # told to stop once more while it was stopping
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
         code = 1
@@ -151,13 +159,8 @@ class Runner:
             self._loop.add_signal_handler(signal.SIGTERM, self._end_walk)
         job, storage = self._job, self._storage
         claim = Claim(job.key, job.run_id, job.workflow_id, job.epoch)
-        with suppress(
-            asyncio.CancelledError,
-            LeftBehind,
-            RunAlreadyClaimed,
-            WorkflowCancelled,
-            WorkflowFailed,
-        ):
+        told = False
+        try:
             if workflow is None or problem is not None:
                 await _fail(storage.closing(claim), problem or AutomationError("no workflow"))
                 return  # what the import has started goes with it
@@ -166,7 +169,13 @@ class Runner:
             with suppress(Rested):
                 await _walk(storage, claim, workflow)
             self.is_over = True
+        except (asyncio.CancelledError, WorkflowCancelled):
+            told = True
+        except (LeftBehind, RunAlreadyClaimed, WorkflowFailed):
+            pass  # it is on record
         await _end_tasks()
+        if told:
+            await _end_steps()
 
     def _end_walk(self) -> None:
         if self._task is not None:
@@ -180,6 +189,17 @@ async def _end_tasks() -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=LEFT_TASKS)
+
+
+async def _end_steps() -> None:
+    """Let synchronous steps that were told to stop do so; the others go with the process."""
+    end = time.monotonic() + STEPS_TIME
+    while _some_step_goes_on() and time.monotonic() < end:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(STEPS_LOOK)
+
+
+def _some_step_goes_on() -> bool:
+    return any(thread.name == STEP_THREAD for thread in threading.enumerate())
 
 
 async def _walk(storage: WorkflowStorage, claim: Claim, workflow: Workflow[object, object]) -> None:
