@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load_config(options.folder, options.database)
         match options.command:
             case "worker":
+                if options.systemd:
+                    return _unit(config, options.max_runs)
                 return _worker(config, options.max_runs, for_app=options.for_app)
             case "check":
                 return _check(config)
@@ -58,9 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument(
         "--max-runs",
         type=_positive,
-        default=max(4, os.cpu_count() or 1),
         metavar="N",
-        help="how many runs may go at once (default: the number of cores, at least 4)",
+        help="how many runs may go at once (default: max_runs, else the cores, at least 4)",
+    )
+    worker.add_argument(
+        "--systemd", action="store_true", help="print a unit for systemd that runs this worker"
     )
     worker.add_argument("--for-app", action="store_true", help=argparse.SUPPRESS)
     commands.add_parser(
@@ -107,10 +110,17 @@ def _app(config: Config) -> int:
     return app.return_code or 0
 
 
-def _worker(config: Config, max_runs: int, *, for_app: bool) -> int:
+def _worker(config: Config, max_runs: int | None, *, for_app: bool) -> int:
     from wrkflw_tui.worker.service import serve
 
-    return serve(config, max_runs=max_runs, for_app=for_app)
+    return serve(config, max_runs=max_runs or config.max_runs, for_app=for_app)
+
+
+def _unit(config: Config, max_runs: int | None) -> int:
+    from wrkflw_tui.worker.unit import unit
+
+    print(unit(config, max_runs), end="")
+    return 0
 
 
 def _check(config: Config) -> int:
