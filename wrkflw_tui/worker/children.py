@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EXIT_LOOK = 0.02
 """Seconds between two looks whether a process has ended, where nothing tells of it."""
 PID_BYTES = 4
+UNKNOWN_CODE = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,10 @@ class Child:
             self._transports.append(transport)
         os.set_blocking(self._line, False)
         if IS_LINUX:
-            self._handle = os.pidfd_open(self.pid)
-            self._loop.add_reader(self._handle, self._look)
-        else:
+            with suppress(OSError):  # an old kernel
+                self._handle = os.pidfd_open(self.pid)
+                self._loop.add_reader(self._handle, self._look)
+        if self._handle is None:
             self._poll()
 
     def _poll(self) -> None:
@@ -86,20 +88,26 @@ class Child:
             self._loop.call_later(EXIT_LOOK, self._poll)
 
     def _look(self) -> None:
-        """See how it ended, and leave it unreaped."""
-        try:
-            ways = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            result = os.waitid(os.P_PID, self.pid, ways)
-            if result is None:
-                return
-            code = result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
-        except ChildProcessError:
-            code = 255  # somebody else has reaped it
+        code = self._exit_code()
+        if code is None or self.returncode is not None:
+            return
         if self._handle is not None:
             self._loop.remove_reader(self._handle)
         self.returncode = code
-        if not self._ended.done():
-            self._ended.set_result(code)
+        self._ended.set_result(code)
+
+    def _exit_code(self) -> int | None:
+        """Return how it ended, if it has; it is left unreaped where the system lets us."""
+        if not IS_LINUX and self._popen is not None:
+            return self._popen.poll()
+        try:
+            result = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return UNKNOWN_CODE  # somebody else has reaped it
+        if result is None:
+            return None
+        is_exit = result.si_code == os.CLD_EXITED
+        return result.si_status if is_exit else -result.si_status
 
     async def wait(self) -> int:
         """Wait for its end; return its exit code, or the number of the signal, negated."""
@@ -182,6 +190,9 @@ class Children:
             answer = await asyncio.get_running_loop().sock_recv(self._socket, PID_BYTES)
         except OSError:
             answer = b""
+        except BaseException:
+            self.close()  # its answer would be taken for that to the next request
+            raise
         if len(answer) < PID_BYTES:
             self.close()  # it is gone; the next runner gets a new one
             return 0

@@ -39,6 +39,8 @@ STANDBY_LOOK = 0.5
 """Seconds between two tries to take the lease while another worker holds it."""
 ZONE_LOOK = 30.0
 """Seconds between two looks at the machine's time zone."""
+NO_ROOM = 1.0
+"""Seconds until the next try where the system has no room for a process."""
 WARM_LOOK = 0.1
 """Seconds between two looks whether an idle runner is there."""
 STARTS = 3
@@ -215,7 +217,11 @@ class Worker:
             if file is None:
                 await self._refuse(claim)
                 continue
-            runner = self._take_warm() or RunnerProcess(await self._children.start())
+            runner = self._take_warm() or await self._start_runner()
+            if runner is None:
+                await self._database.write(lambda c, it=claim: claims.release(c, it, "interrupted"))
+                await self._wait(NO_ROOM)
+                return
             runner.give(self._config.folder / file, claim, self._config.max_result_bytes)
             task = group.create_task(self._watch_run(runner, claim))
             self._running[claim.run_id] = _Walked(claim.key, runner, task)
@@ -229,6 +235,13 @@ class Worker:
     ) -> tuple[Claim, str | None] | None:
         claim = claims.claim_next(connection, self._identity.holder, busy)
         return None if claim is None else (claim, catalog.file_of(connection, claim.workflow_id))
+
+    async def _start_runner(self) -> RunnerProcess | None:
+        try:
+            return RunnerProcess(await self._children.start())
+        except OSError as error:
+            self._tell(f"no process could be started: {error}")
+            return None
 
     def _take_warm(self) -> RunnerProcess | None:
         while self._warm:
@@ -324,7 +337,11 @@ class Worker:
             while self._warm and not self._warm[0].is_alive:
                 await self._warm.popleft().reap()
             if len(self._warm) < self._warm_wanted and self._has_free_core():
-                self._warm.append(RunnerProcess(await self._children.start()))
+                runner = await self._start_runner()
+                if runner is None:
+                    await self._wait(NO_ROOM)
+                    continue
+                self._warm.append(runner)
             await self._wait(WARM_LOOK)
 
     def _has_free_core(self) -> bool:
