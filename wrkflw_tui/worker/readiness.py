@@ -5,7 +5,6 @@ Pydantic loads and compiles much of itself only with the first model that needs 
 
 from datetime import date, datetime, timedelta
 from enum import Enum
-from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
@@ -19,9 +18,12 @@ class _Kind(Enum):
     ONE = "one"
 
 
-@cache
 def load_all() -> None:
-    """Load what an author's file imports, and build a workflow as one does."""
+    """Load what an author's file imports, and build a workflow as one does.
+
+    Once more in a process that was forked, it makes the pages its own that the next one will need:
+    that takes twice as long as what is done with them.
+    """
     for name in wrkflw_tui.__all__:
         getattr(wrkflw_tui, name)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import sys
 import threading
@@ -69,9 +70,10 @@ def serve(life: int, database: str) -> int:
     name_process("wrkflw-runner")
     line = take_line()
     die_with(life)
-    load_all()
     loop = asyncio.Runner()
     storage = loop.run(_open(database))
+    if not select.select([line], [], [], 0)[0]:  # else a run waits for us already
+        load_all()
     first = line.readline()
     if not first:
         return 0  # the worker ended before it had a job for us
