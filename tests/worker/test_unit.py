@@ -45,5 +45,6 @@ def test_systemd_takes_it(tmp_path: Path, folder: str) -> None:
         timeout=60,
         env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
     )
-    about_it = [line for line in result.stderr.splitlines() if "wrkflw-tui.service" in line]
-    assert about_it == [], result.stderr
+    if "Failed to initialize" in result.stderr:
+        pytest.skip("systemd-analyze cannot work here")
+    assert (result.returncode, result.stderr) == (0, "")
