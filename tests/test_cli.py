@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wrkflw_tui.cli import main
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -166,3 +168,11 @@ def test_a_record_of_a_newer_version_is_refused(call: Call, tmp_path: Path) -> N
     assert done.returncode == 1
     assert "newer version" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_worker_prints_its_unit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["worker", "--systemd", "--folder", str(folder), "--max-runs", "2"]) == 0
+    said = capsys.readouterr().out
+    assert f'"--folder" "{folder}"' in said
+    assert '"--max-runs" "2"' in said
+    assert list(folder.iterdir()) == []

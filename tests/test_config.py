@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,7 @@ def test_the_file_may_lie_elsewhere(home: Path, monkeypatch: pytest.MonkeyPatch)
         ("folder = \n", "Invalid value"),
         ('foldr = "/x"\n', "'foldr' is no setting; known are folder, database, max_result_mb"),
         ("folder = 7\n", "folder must be a text, not 7"),
+        ('max_runs = "4"\n', "max_runs must be a whole number, not '4'"),
         ('[folder]\npath = "/x"\n', "folder must be a text"),
     ],
 )
@@ -117,3 +119,14 @@ def test_a_bad_file_is_an_error_even_with_flags(home: Path) -> None:
     write("folder = 7\n")
     with pytest.raises(ConfigError):
         load_config("/from/flag", "/from/flag.db")
+
+
+def test_how_many_runs_go_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_config().max_runs == max(4, os.cpu_count() or 1)
+    write("max_runs = 9\n")
+    assert load_config().max_runs == 9
+    monkeypatch.setenv("WRKFLW_MAX_RUNS", "2")
+    assert load_config().max_runs == 2
+    monkeypatch.setenv("WRKFLW_MAX_RUNS", "-2")
+    with pytest.raises(ConfigError, match="WRKFLW_MAX_RUNS"):
+        load_config()

@@ -161,14 +161,23 @@ def _other(config: Config, options: argparse.Namespace) -> int:
 
             return completion(options.shell)
         case _:
-            from wrkflw_tui.worker.service import serve
+            return _worker(config, options)
 
-            return serve(
-                config,
-                max_runs=options.max_runs,
-                for_app=options.for_app,
-                until_idle=options.until_idle,
-            )
+
+def _worker(config: Config, options: argparse.Namespace) -> int:
+    if options.systemd:
+        from wrkflw_tui.worker.unit import unit
+
+        print(unit(config, options.max_runs), end="")
+        return 0
+    from wrkflw_tui.worker.service import serve
+
+    return serve(
+        config,
+        max_runs=options.max_runs or config.max_runs,
+        for_app=options.for_app,
+        until_idle=options.until_idle,
+    )
 
 
 def _following(options: argparse.Namespace, wanted: bool) -> Following | None:

@@ -15,6 +15,8 @@ from wrkflw_tui.engine.errors import WrkflwError
 FOLDER_VARIABLE = "WRKFLW_FOLDER"
 DATABASE_VARIABLE = "WRKFLW_DATABASE"
 MAX_RESULT_VARIABLE = "WRKFLW_MAX_RESULT_MB"
+MAX_RUNS_VARIABLE = "WRKFLW_MAX_RUNS"
+DEFAULT_MAX_RUNS = max(4, os.cpu_count() or 1)
 MOST_MB = 900
 """SQLite keeps no text of more than a billion bytes."""
 
@@ -33,6 +35,8 @@ class Config:
     """The SQLite file with every run and schedule."""
     max_result_bytes: int = 64 * 1024 * 1024
     """How long the JSON of a step's result may be."""
+    max_runs: int = DEFAULT_MAX_RUNS
+    """How many runs a worker has going at once."""
 
 
 def load_config(folder: str | None = None, database: str | None = None) -> Config:
@@ -42,7 +46,18 @@ def load_config(folder: str | None = None, database: str | None = None) -> Confi
     where = _absolute(chosen) if chosen else _default_folder()
     file = database or os.environ.get(DATABASE_VARIABLE) or settings.get("database")
     database_file = _absolute(file) if file else where / ".wrkflw" / "wrkflw.db"
-    return Config(where, database_file, _max_result_bytes(settings))
+    return Config(where, database_file, _max_result_bytes(settings), max_runs=_max_runs(settings))
+
+
+def _max_runs(settings: dict[str, str]) -> int:
+    text = os.environ.get(MAX_RUNS_VARIABLE) or settings.get("max_runs")
+    if text is None:
+        return DEFAULT_MAX_RUNS
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(
+            f"max_runs ({MAX_RUNS_VARIABLE}) is a whole number of 1 or more, not {text!r}"
+        )
+    return int(text)
 
 
 def _max_result_bytes(settings: dict[str, str]) -> int:
@@ -92,6 +107,7 @@ def _read_file(path: Path) -> dict[str, str]:
         "folder": ((str,), "a text"),
         "database": ((str,), "a text"),
         "max_result_mb": ((int, float), "a number"),
+        "max_runs": ((int,), "a whole number"),
     }
     for name, value in content.items():
         if name not in known:

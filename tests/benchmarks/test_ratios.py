@@ -22,3 +22,11 @@ def test_the_engines_benchmark_runs_with_tiny_sizes() -> None:
         "recovery of a run",
     ):
         assert name in result.stdout
+
+
+def test_the_benchmark_of_starts_runs() -> None:
+    command = [sys.executable, str(Path(__file__).parent / "starts.py"), "--quick"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert result.returncode == 0, result.stderr
+    for name in ("warm", "cold", "spawned"):
+        assert re.search(rf"{name} +p50 .* p95 .* p99 .* max", result.stdout)

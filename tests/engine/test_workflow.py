@@ -189,3 +189,20 @@ def test_a_sleeps_function_is_a_plain_one_and_is_named_as_such() -> None:
         begin().sleep(later)  # pyright: ignore[reportArgumentType, reportCallIssue] - wrong on purpose
     with pytest.raises(DefinitionError, match="takes a timedelta, or a function"):
         begin().sleep(5)  # pyright: ignore[reportArgumentType, reportCallIssue] - wrong on purpose
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_a_limit_below_one_is_refused(most: int) -> None:
+    with pytest.raises(DefinitionError, match="'w': max_concurrent_runs must be 1 or more"):
+        create_workflow(id="w", input_schema=int, output_schema=int, max_concurrent_runs=most)
+
+
+def test_a_workflow_knows_its_limit() -> None:
+    def made(most: int | None) -> int | None:
+        builder = create_workflow(
+            id="w", input_schema=int, output_schema=int, max_concurrent_runs=most
+        )
+        return builder.map(lambda n: n, output_schema=int).commit().max_concurrent_runs
+
+    assert made(3) == 3
+    assert made(None) is None

@@ -288,12 +288,12 @@ async def test_a_worker_takes_over_what_the_one_before_was_walking(
 ) -> None:
     claim, _ = await at_work(storage)
     await storage.database.write(lambda c: claims.enqueue(c, "flow", "1", "app", run_id="waits"))
-    assert await storage.database.write(claims.take_over) == 1
+    assert await storage.database.write(claims.take_over) == [claim.run_id]
     snapshot = await storage.load_snapshot("r")
     assert snapshot.status == "queued"
     assert snapshot.step_results["one"].status == "crashed"
     assert not await storage.database.read(lambda c: claims.is_good(c, claim))
-    assert await storage.database.write(claims.take_over) == 0
+    assert await storage.database.write(claims.take_over) == []
 
 
 @pytest.mark.parametrize("status", ["queued", "sleeping", "suspended"])

@@ -102,7 +102,9 @@ def runners_of(pid: int) -> list[int]:
 
 def _is_runner(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
-        return "wrkflw_tui.worker.runner" in process.cmdline()
+        return process.name() == "wrkflw-runner" or "wrkflw_tui.worker.runner" in (
+            process.cmdline()
+        )
     return False
 
 

@@ -52,12 +52,20 @@ BUSY = """
         while True:
             pass
 """
+HOLDS_ALL = """
+    @step
+    def work(value: int) -> int:
+        note(f"at work {os.getpid()}")
+        ctypes.PyDLL(None).pause()  # no other thread of the process gets its turn
+        return value
+"""
 KINDS = {
     "async": ASYNC,
     "sync": SYNC,
     "child": WITH_CHILD,
     "stubborn": STUBBORN,
     "busy": BUSY,
+    "holds-all": HOLDS_ALL,
 }
 kinds = pytest.mark.parametrize("code", KINDS.values(), ids=KINDS)
 

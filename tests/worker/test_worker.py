@@ -150,8 +150,13 @@ def test_names_the_field_of_an_input_that_does_not_fit(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("code", "number"),
-    [(TWO_STEPS, signal.SIGTERM), (TWO_ASYNC_STEPS, signal.SIGTERM), (TWO_STEPS, signal.SIGHUP)],
-    ids=["sync-TERM", "async-TERM", "sync-HUP"],
+    [
+        (TWO_STEPS, signal.SIGTERM),
+        (TWO_ASYNC_STEPS, signal.SIGTERM),
+        (TWO_STEPS, signal.SIGHUP),
+        (TWO_ASYNC_STEPS, signal.SIGINT),
+    ],
+    ids=["sync-TERM", "async-TERM", "sync-HUP", "async-INT"],
 )
 def test_hands_over_what_runs_when_told_to_end(bench: Bench, code: str, number: int) -> None:
     bench.automation("job", code, "first", "second")
@@ -167,6 +172,49 @@ def test_hands_over_what_runs_when_told_to_end(bench: Bench, code: str, number: 
     assert bench.wait(run_id).result == 3
     assert bench.notes == ["first", "second 2", "second 2"]
     assert bench.attempts(run_id)[2:] == [("second", 2, "success")]
+
+
+TIDY = {
+    "sync": """
+        @step
+        def work(value: int, context: StepContext) -> int:
+            note("at work")
+            while not context.cancelled and not Path("go").exists():
+                time.sleep(0.01)
+            if context.cancelled:
+                time.sleep(0.3)
+                note("tidy")
+            return value
+    """,
+    "async": """
+        @step
+        async def work(value: int, context: StepContext) -> int:
+            note("at work")
+            try:
+                while not Path("go").exists():
+                    await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.3)
+                note("tidy")
+                raise
+            return value
+    """,
+}
+
+
+@pytest.mark.parametrize("code", TIDY.values(), ids=TIDY)
+def test_steps_have_time_to_tidy_up_before_they_are_handed_over(bench: Bench, code: str) -> None:
+    bench.automation("job", code)
+    worker = bench.worker()
+    run_id = bench.enqueue("job")
+    bench.wait_note("at work")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert bench.notes == ["at work", "tidy"]
+    assert bench.attempts(run_id) == [("work", 1, "interrupted")]
+    bench.touch("go")
+    bench.worker()
+    bench.wait(run_id)
 
 
 def test_gives_up_the_lease_at_its_end(bench: Bench) -> None:

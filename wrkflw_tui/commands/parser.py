@@ -224,9 +224,11 @@ def _add_rest(make: Callable[..., Parser]) -> None:
     worker.add_argument(
         "--max-runs",
         type=values.positive,
-        default=max(4, os.cpu_count() or 1),
         metavar="N",
-        help="how many runs may go at once (default: the number of cores, at least 4)",
+        help="how many runs may go at once (default: max_runs, else the cores, at least 4)",
+    )
+    worker.add_argument(
+        "--systemd", action="store_true", help="print a unit for systemd that runs this worker"
     )
     worker.add_argument(
         "--until-idle",

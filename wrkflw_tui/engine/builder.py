@@ -136,6 +136,7 @@ class WorkflowBuilder(
             self._tags,
             self._timeout,
             self._state_schema,
+            self._max_concurrent_runs,
         )
 
 

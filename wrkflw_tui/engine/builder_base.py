@@ -38,6 +38,7 @@ class BuilderBase(Generic[WIn, Prev, WOut]):
         tags: Sequence[str],
         timeout: timedelta | None = None,
         state_schema: object = None,
+        max_concurrent_runs: int | None = None,
     ) -> None:
         check_id(id)
         self._id = id
@@ -48,6 +49,9 @@ class BuilderBase(Generic[WIn, Prev, WOut]):
         self._tags = tuple(tags)
         self._timeout = timeout
         self._state_schema = state_schema
+        if max_concurrent_runs is not None:
+            self._positive(max_concurrent_runs, "max_concurrent_runs")
+        self._max_concurrent_runs = max_concurrent_runs
         self._nodes: list[Node] = []
         self._counts: Counter[str] = Counter()
         self._committed = False

@@ -33,6 +33,7 @@ def create_workflow(
     tags: Sequence[str] = (),
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
+    max_concurrent_runs: int | None = None,
 ) -> WorkflowBuilder[I, I, O]: ...
 @overload
 def create_workflow(
@@ -45,6 +46,7 @@ def create_workflow(
     tags: Sequence[str] = (),
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
+    max_concurrent_runs: int | None = None,
 ) -> WorkflowBuilder[None, None, O]: ...
 @overload
 def create_workflow(
@@ -57,6 +59,7 @@ def create_workflow(
     tags: Sequence[str] = (),
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
+    max_concurrent_runs: int | None = None,
 ) -> WorkflowBuilder[I, I, None]: ...
 @overload
 def create_workflow(
@@ -69,6 +72,7 @@ def create_workflow(
     tags: Sequence[str] = (),
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
+    max_concurrent_runs: int | None = None,
 ) -> WorkflowBuilder[None, None, None]: ...
 def create_workflow(
     *,
@@ -80,13 +84,23 @@ def create_workflow(
     tags: Sequence[str] = (),
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
+    max_concurrent_runs: int | None = None,
 ) -> WorkflowBuilder[Any, Any, Any]:
     """Begin a workflow. A schema is a type, a `TypeAdapter`, or `None`.
 
     `retry` is the policy of each step that has none of its own. `timeout` counts wall time with
     sleeps, without the time that a run waits for a person or an event. `state_schema` is what its
     steps share by `get_state` and `set_state`: a type that is written as a JSON object.
+    `max_concurrent_runs` is how many of its runs the worker has going at once; others wait queued.
     """
     return WorkflowBuilder(
-        id, description, input_schema, output_schema, retry, tags, timeout, state_schema
+        id,
+        description,
+        input_schema,
+        output_schema,
+        retry,
+        tags,
+        timeout,
+        state_schema,
+        max_concurrent_runs,
     )

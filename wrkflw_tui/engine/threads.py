@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+STEP_THREAD = "wrkflw-step"
+"""The name of the threads that synchronous steps are called on."""
 
 
 async def call_on_thread(function: Callable[..., T], *arguments: object) -> T:
@@ -45,5 +47,5 @@ async def call_on_thread(function: Callable[..., T], *arguments: object) -> T:
         with suppress(RuntimeError):  # the loop is closed: nobody waits for the result any more
             loop.call_soon_threadsafe(settle, result, failure)
 
-    threading.Thread(target=run, name="wrkflw-step", daemon=True).start()
+    threading.Thread(target=run, name=STEP_THREAD, daemon=True).start()
     return await done

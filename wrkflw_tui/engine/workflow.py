@@ -35,8 +35,10 @@ class Workflow(Runnable[In, Out]):
         tags: tuple[str, ...],
         timeout: timedelta | None = None,
         state_schema: object = None,
+        max_concurrent_runs: int | None = None,
     ) -> None:
         super().__init__(id, description, input_schema, output_schema, retry, timeout)
+        self.max_concurrent_runs = max_concurrent_runs
         self.nodes = nodes
         self.tags = tags
         self.state_schema = None if state_schema is None else state_of(id, state_schema)

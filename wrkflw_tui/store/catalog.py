@@ -48,6 +48,8 @@ class CatalogEntry:
     definition_hash: str
     last_input: str | None = field(default=None, repr=False)
     """The input that a person last gave it, as JSON text."""
+    max_concurrent_runs: int | None = None
+    """How many of its runs a worker walks at once."""
 
 
 def record_file(
@@ -74,7 +76,8 @@ def record_file(
     )
     connection.execute("DELETE FROM wrkflw_workflows WHERE file = ?", (found.file,))
     connection.executemany(
-        "INSERT OR REPLACE INTO wrkflw_workflows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT OR REPLACE INTO wrkflw_workflows ({_COLUMNS}, revision)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 entry.workflow_id,
@@ -87,6 +90,7 @@ def record_file(
                 entry.steps_total,
                 entry.definition_hash,
                 kept.get(entry.workflow_id),
+                entry.max_concurrent_runs,
                 revision,
             )
             for entry in workflows
@@ -132,6 +136,14 @@ def find_workflow(connection: sqlite3.Connection, workflow_id: str) -> CatalogEn
     return None if row is None else _entry(row)
 
 
+def file_of(connection: sqlite3.Connection, workflow_id: str) -> str | None:
+    """Return the file that holds the workflow of that id, if the folder has it."""
+    row = connection.execute(
+        "SELECT file FROM wrkflw_workflows WHERE workflow_id = ?", (workflow_id,)
+    ).fetchone()
+    return None if row is None else cast("str", row["file"])
+
+
 def catalog_revision(connection: sqlite3.Connection) -> tuple[int, int]:
     """Return a value that differs whenever the catalogue has changed."""
     row = connection.execute(
@@ -143,7 +155,7 @@ def catalog_revision(connection: sqlite3.Connection) -> tuple[int, int]:
 
 _COLUMNS = (
     "workflow_id, file, description, tags, input_schema, output_schema, graph, steps_total,"
-    " definition_hash, last_input"
+    " definition_hash, last_input, max_concurrent_runs"
 )
 
 
@@ -159,4 +171,5 @@ def _entry(row: sqlite3.Row) -> CatalogEntry:
         steps_total=row["steps_total"],
         definition_hash=row["definition_hash"],
         last_input=row["last_input"],
+        max_concurrent_runs=row["max_concurrent_runs"],
     )

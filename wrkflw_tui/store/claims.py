@@ -12,11 +12,12 @@ from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import RunEnded, RunNotFound
 from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.models import ENDED, ErrorInfo, RunStatus
-from wrkflw_tui.store import leases
-from wrkflw_tui.store.file import next_run_revision
+from wrkflw_tui.store import leases, queues
+from wrkflw_tui.store.file import next_run_revision, tell_worker
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
     from datetime import timedelta
 
 Trigger = Literal["library", "app", "cli", "schedule"]
@@ -69,16 +70,20 @@ def enqueue(
             next_run_revision(connection),
         ),
     )
+    tell_worker(connection)
     return run_id
 
 
-def claim_next(connection: sqlite3.Connection, holder: str) -> Claim | None:
-    """Claim the oldest queued run of the highest priority for the worker."""
-    row = connection.execute(
-        "SELECT id FROM wrkflw_workflow_runs WHERE status = 'queued' AND trigger <> 'library'"
-        " ORDER BY priority DESC, id LIMIT 1"
-    ).fetchone()
-    return None if row is None else claim(connection, cast("int", row["id"]), holder, ("queued",))
+def claim_next(
+    connection: sqlite3.Connection, holder: str, busy: Collection[int] = ()
+) -> Claim | None:
+    """Claim the oldest queued run of the highest priority for the worker.
+
+    Runs of workflows that have as many at once as they may are left, and so are those of `busy`,
+    whose process has not ended yet.
+    """
+    key = queues.first(connection, busy)
+    return None if key is None else claim(connection, key, holder, ("queued",))
 
 
 def claim(
@@ -160,6 +165,7 @@ def queue(connection: sqlite3.Connection, key: int) -> None:
         " revision = ? WHERE id = ? AND status IN ('sleeping', 'suspended')",
         (micros_now(), next_run_revision(connection), key),
     )
+    tell_worker(connection)
 
 
 def release(
@@ -220,8 +226,8 @@ def finish(
     return True
 
 
-def take_over(connection: sqlite3.Connection) -> int:
-    """Queue again whatever the worker before was walking. Returns how many runs that were.
+def take_over(connection: sqlite3.Connection) -> list[str]:
+    """Queue again whatever the worker before was walking. Returns the ids of those runs.
 
     Called in the transaction that takes the worker's lease: whoever holds it walks nothing yet.
     """
@@ -235,16 +241,12 @@ def take_over(connection: sqlite3.Connection) -> int:
     for row in rows:
         claim = Claim(*cast("tuple[int, str, str, int]", tuple(row)))
         release(connection, claim, "crashed", error)
-    return len(rows)
+    return [cast("str", row["run_id"]) for row in rows]
 
 
-def has_queued(connection: sqlite3.Connection) -> bool:
-    """Tell whether a run waits for the worker."""
-    row = connection.execute(
-        "SELECT 1 FROM wrkflw_workflow_runs WHERE status = 'queued' AND trigger <> 'library'"
-        " LIMIT 1"
-    ).fetchone()
-    return row is not None
+def has_queued(connection: sqlite3.Connection, busy: Collection[int] = ()) -> bool:
+    """Tell whether a run waits for the worker that may be walked now."""
+    return queues.first(connection, busy) is not None
 
 
 def is_good(connection: sqlite3.Connection, claim: Claim) -> bool:
@@ -252,14 +254,6 @@ def is_good(connection: sqlite3.Connection, claim: Claim) -> bool:
     row = connection.execute(
         "SELECT 1 FROM wrkflw_workflow_runs WHERE id = ? AND epoch = ? AND status = 'running'",
         (claim.key, claim.epoch),
-    ).fetchone()
-    return row is not None
-
-
-def is_cancelled(connection: sqlite3.Connection, claim: Claim) -> bool:
-    """Tell whether the claim's run was cancelled."""
-    row = connection.execute(
-        "SELECT 1 FROM wrkflw_workflow_runs WHERE id = ? AND status = 'cancelled'", (claim.key,)
     ).fetchone()
     return row is not None
 

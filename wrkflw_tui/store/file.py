@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.errors import StorageError
+from wrkflw_tui.store.poke import poke
 
 try:
     import fcntl
@@ -40,6 +41,19 @@ def is_in_memory(path: Path) -> bool:
     return path.parent == MEMORY
 
 
+class Connection(sqlite3.Connection):
+    """A connection that wakes the worker after a commit that gave it something to do."""
+
+    file: Path | None = None
+    has_work = False
+
+
+def tell_worker(connection: sqlite3.Connection) -> None:
+    """Wake the worker once the transaction at hand is committed."""
+    if isinstance(connection, Connection):
+        connection.has_work = True
+
+
 def connect(
     path: Path, *, read_only: bool = False, timeout: float = BUSY_TIMEOUT
 ) -> sqlite3.Connection:
@@ -54,7 +68,9 @@ def connect(
             timeout=timeout,
             isolation_level=None,
             check_same_thread=False,
+            factory=Connection,
         )
+        connection.file = None if is_in_memory(path) else path
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
@@ -205,7 +221,18 @@ def transaction(connection: sqlite3.Connection) -> Generator[None]:
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        _take_work(connection)
         raise
+    if (file := _take_work(connection)) is not None:
+        poke(file)
+
+
+def _take_work(connection: sqlite3.Connection) -> Path | None:
+    """Return the file whose worker is to be woken, if there is something for it to do."""
+    if not (isinstance(connection, Connection) and connection.has_work):
+        return None
+    connection.has_work = False
+    return connection.file
 
 
 def next_revision(connection: sqlite3.Connection) -> int:

@@ -182,6 +182,7 @@ def _found(file: AutomationFile, answer: dict[str, object]) -> _Found:
             graph=str(item["graph"]),
             steps_total=cast("int", item["steps_total"]),
             definition_hash=str(item["definition_hash"]),
+            max_concurrent_runs=cast("int | None", item["max_concurrent_runs"]),
         )
         for item in workflows
     ]

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 class Job:
     """One run to walk."""
 
-    database: str
     file: str
     """The automation file's path."""
     key: int

@@ -48,6 +48,7 @@ def _look(path: Path) -> dict[str, object]:
                     "graph": workflow.graph,
                     "steps_total": workflow.leaf_count,
                     "definition_hash": workflow.definition_hash,
+                    "max_concurrent_runs": workflow.max_concurrent_runs,
                 }
                 for workflow in workflows.values()
             ]

@@ -6,14 +6,14 @@ import asyncio
 import os
 import secrets
 import signal
-import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.store import logs
 from wrkflw_tui.worker.capture import LineReader
 from wrkflw_tui.worker.job import STOP, Job
+from wrkflw_tui.worker.linux import end_all, token_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.store.claims import Claim
     from wrkflw_tui.store.database import Database
     from wrkflw_tui.store.logs import Stream, Stretch
+    from wrkflw_tui.worker.children import Child
 
 GRACE = 5.0
 """Seconds that a run which was told to end may take before its process is killed."""
@@ -37,25 +38,10 @@ EXIT_LOOK = 0.02
 class RunnerProcess:
     """One runner, idle at first."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Child) -> None:
         self._process = process
         self._nonce = secrets.token_hex(8)
-
-    @classmethod
-    async def start(cls, folder: Path) -> RunnerProcess:
-        """Start a runner that waits for its job."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "wrkflw_tui.worker.runner",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=folder,
-            start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-        return cls(process)
+        self._run_id: str | None = None
 
     @property
     def pid(self) -> int:
@@ -67,10 +53,10 @@ class RunnerProcess:
         """Whether the process has not ended yet."""
         return self._process.returncode is None
 
-    def give(self, database: Path, file: Path, claim: Claim, max_result_bytes: int) -> None:
+    def give(self, file: Path, claim: Claim, max_result_bytes: int) -> None:
         """Hand it its job."""
+        self._run_id = claim.run_id
         job = Job(
-            database=str(database),
             file=str(file),
             key=claim.key,
             run_id=claim.run_id,
@@ -79,7 +65,7 @@ class RunnerProcess:
             nonce=self._nonce,
             max_result_bytes=max_result_bytes,
         )
-        self._say(job.to_line())
+        self._process.say(job.to_line())
 
     async def listen(self, database: Database, key: int) -> int:
         """Keep all that the run prints until its process ends; return the exit code."""
@@ -90,7 +76,7 @@ class RunnerProcess:
         ]
         keeper = asyncio.create_task(log.keep())
         try:
-            code = await exit_code(self._process)
+            code = await self._process.wait()
             # A grandchild may hold the pipe open for ever: its end is not waited for.
             await asyncio.wait(readers, timeout=DRAIN)
         finally:
@@ -101,36 +87,38 @@ class RunnerProcess:
         return code
 
     def _pipes(self) -> list[tuple[Stream, asyncio.StreamReader]]:
-        out, err = self._process.stdout, self._process.stderr
-        return [
-            ("stdout", cast("asyncio.StreamReader", out)),
-            ("stderr", cast("asyncio.StreamReader", err)),
-        ]
+        return [("stdout", self._process.stdout), ("stderr", self._process.stderr)]
 
     def stop(self) -> None:
         """Ask it to leave the run for a later process."""
-        self._say(STOP)
+        self._process.say(STOP)
 
     async def end(self) -> None:
-        """Wait for it to end, and kill its whole group when it takes too long."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(exit_code(self._process), GRACE)
-        self.kill()
+        """Wait for it to end, and kill all that it is when it takes too long.
 
-    def kill(self) -> None:
-        """Kill the process and every process of its group."""
+        Where the run has succeeded meanwhile, what it has started is left alone.
+        """
+        code = None
+        with suppress(TimeoutError):
+            code = await asyncio.wait_for(self._process.wait(), GRACE)
+        if code != 0:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """Kill the process, its whole group, and all that it started and that left the group."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        if self._run_id is not None:
+            await asyncio.to_thread(end_all, token_of(self._run_id))
 
     def dismiss(self) -> None:
         """Let an idle runner end: its line is closed."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._process.hang_up()
 
-    def _say(self, word: bytes) -> None:
-        if self._process.stdin is not None and self.is_alive:
-            with suppress(OSError, RuntimeError):
-                self._process.stdin.write(word)
+    async def reap(self) -> None:
+        """Let go of a process that has ended; its group cannot be killed any more."""
+        await self._process.wait()
+        self._process.reap()
 
 
 class _Log:

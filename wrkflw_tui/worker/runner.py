@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,52 +22,110 @@ from wrkflw_tui.engine.errors import (
     DefinitionChanged,
     InvalidInput,
     RunAlreadyClaimed,
+    StorageError,
     WorkflowCancelled,
     WorkflowFailed,
     describe_error,
 )
 from wrkflw_tui.engine.execution import ExecutionEngine, Rested
+from wrkflw_tui.engine.threads import STEP_THREAD
 from wrkflw_tui.engine.values import LeftBehind, Value
 from wrkflw_tui.store.claims import Claim
 from wrkflw_tui.store.storage import WorkflowStorage
 from wrkflw_tui.worker.capture import install
 from wrkflw_tui.worker.job import STOP, Job
 from wrkflw_tui.worker.line import end_group, take_line
+from wrkflw_tui.worker.linux import bear, die_with, name_process, outlive, token_of
 from wrkflw_tui.worker.loading import AutomationError, load_workflows
+from wrkflw_tui.worker.readiness import load_all
 
 if TYPE_CHECKING:
     from wrkflw_tui.engine.workflow import Workflow
 
 
+ENDS_ALL = 3
+"""The exit code after a run that failed or was stopped: what it has started is to be ended."""
+STEPS_TIME = 2.0
+"""Seconds that synchronous steps which were told to stop may take to do so."""
+STEPS_LOOK = 0.02
+"""Seconds between two looks whether they have."""
+LEFT_TASKS = 1.0
+"""Seconds that tasks which steps have left may take to tidy up."""
+
+
 def main() -> None:
-    """Wait for a job, do it, and end the process whatever threads a step has left."""
+    """Be a runner that was started from nothing: called with the pipe, the folder, the record."""
+    os._exit(serve(int(sys.argv[1]), sys.argv[3]))
+
+
+def serve(life: int, database: str) -> int:
+    """Get ready, wait for a job, do it, and return the exit code.
+
+    The process is to be ended then, whatever threads a step has left. `life` is a pipe whose other
+    end only the worker has.
+    """
+    name_process("wrkflw-runner")
     line = take_line()
+    die_with(life)
+    loop = asyncio.Runner()
+    storage = loop.run(_open(database))
+    if not select.select([line], [], [], 0)[0]:  # else a run waits for us already
+        load_all()
     first = line.readline()
     if not first:
-        os._exit(0)  # the worker ended before it had a job for us
+        return 0  # the worker ended before it had a job for us
     job = Job.from_line(first)
+    storage.max_result_bytes = job.max_result_bytes
+    code = _work(job, storage, loop, line)
+    outlive(life)
+    return code
+
+
+async def _open(database: str) -> WorkflowStorage:
+    """Open the record, so that the first step need not wait for it."""
+    storage = WorkflowStorage(database)
+    with suppress(StorageError):  # said by the run, which meets it again
+        await storage.database.read(_nothing)
+        await storage.database.write(_nothing)
+    return storage
+
+
+def _nothing(_: object) -> None:
+    """Do nothing, with a connection that had to be opened for it."""
+
+
+def _work(job: Job, storage: WorkflowStorage, loop: asyncio.Runner, line: BinaryIO) -> int:
+    bear(token_of(job.run_id))
     out, err = install(job.nonce)
     # The walk's own thread must get its turn beside a step that computes.
     sys.setswitchinterval(0.0005)
-    runner = Runner(job)
+    runner = Runner(job, storage)
     threading.Thread(target=runner.listen, args=(line,), name="wrkflw-line", daemon=True).start()
     try:
-        runner.run()
-    finally:
-        for stream in (out, err):
-            with suppress(OSError):
-                stream.finish()
-    os._exit(0)
+        runner.run(loop)
+        code = 0 if runner.is_over else ENDS_ALL
+    except asyncio.CancelledError:
+        code = ENDS_ALL  # told to stop once more while it was stopping
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        code = 1
+    for stream in (out, err):
+        with suppress(OSError):
+            stream.finish()
+    return code
 
 
 class Runner:
     """Walks the run of one job."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, storage: WorkflowStorage) -> None:
         self._job = job
+        self._storage = storage
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopped = False
+        self.is_over = False
+        """Whether the run succeeded or rests: what it has started may go on."""
 
     def listen(self, line: BinaryIO) -> None:
         """Do what the worker says, until its line breaks. Runs on a thread of its own."""
@@ -78,7 +138,7 @@ class Runner:
                     self._loop.call_soon_threadsafe(self._end_walk)
         end_group()
 
-    def run(self) -> None:
+    def run(self, loop: asyncio.Runner) -> None:
         """Import the file and walk the run."""
         try:
             found = load_workflows(Path(self._job.file))
@@ -87,7 +147,7 @@ class Runner:
             problem = None if workflow is not None else AutomationError(missing)
         except AutomationError as error:
             workflow, problem = None, error
-        asyncio.run(self._main(workflow, problem))
+        loop.run(self._main(workflow, problem))
 
     async def _main(
         self, workflow: Workflow[object, object] | None, problem: AutomationError | None
@@ -96,28 +156,50 @@ class Runner:
         self._task = asyncio.current_task()
         with suppress(NotImplementedError):
             self._loop.add_signal_handler(signal.SIGTERM, self._end_walk)
-        job = self._job
-        storage = WorkflowStorage(job.database, max_result_bytes=job.max_result_bytes)
+        job, storage = self._job, self._storage
         claim = Claim(job.key, job.run_id, job.workflow_id, job.epoch)
-        with suppress(
-            asyncio.CancelledError,
-            LeftBehind,
-            Rested,
-            RunAlreadyClaimed,
-            WorkflowCancelled,
-            WorkflowFailed,
-        ):
+        told = False
+        try:
             if workflow is None or problem is not None:
                 error = problem or AutomationError("no workflow")
                 await storage.fail(claim, describe_error(error))
-                return
+                return  # what the import has started goes with it
             if self._is_stopped:
                 self._end_walk()
-            await _walk(storage, claim, workflow)
+            with suppress(Rested):
+                await _walk(storage, claim, workflow)
+            self.is_over = True
+        except (asyncio.CancelledError, WorkflowCancelled):
+            told = True
+        except (LeftBehind, RunAlreadyClaimed, WorkflowFailed):
+            pass  # it is on record
+        await _end_tasks()
+        if told:
+            await _end_steps()
 
     def _end_walk(self) -> None:
         if self._task is not None:
             self._task.cancel()
+
+
+async def _end_tasks() -> None:
+    """Let what steps have left in the loop tidy up; what does not end goes with the process."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=LEFT_TASKS)
+
+
+async def _end_steps() -> None:
+    """Let synchronous steps that were told to stop do so; the others go with the process."""
+    end = time.monotonic() + STEPS_TIME
+    while _some_step_goes_on() and time.monotonic() < end:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(STEPS_LOOK)
+
+
+def _some_step_goes_on() -> bool:
+    return any(thread.name == STEP_THREAD for thread in threading.enumerate())
 
 
 async def _walk(storage: WorkflowStorage, claim: Claim, workflow: Workflow[object, object]) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.clock import micros_now
@@ -15,7 +18,10 @@ from wrkflw_tui.store import catalog, claims, leases, schedules
 from wrkflw_tui.store.changes import Changes
 from wrkflw_tui.store.database import Database
 from wrkflw_tui.store.heartbeat import Heartbeat
+from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
+from wrkflw_tui.worker.children import Children
+from wrkflw_tui.worker.linux import end_all, reap_strangers, token_of
 from wrkflw_tui.worker.process import RunnerProcess, describe_exit
 
 if TYPE_CHECKING:
@@ -35,14 +41,35 @@ ZONE_LOOK = 30.0
 """Seconds between two looks at the machine's time zone."""
 SETTLE_LOOK = 1.0
 """Seconds between two tries to record what became of a run while the file cannot be written."""
+NO_ROOM = 1.0
+"""Seconds until the next try where the system has no room for a process."""
+WARM_LOOK = 0.1
+"""Seconds between two looks whether an idle runner is there."""
 STARTS = 3
 """How often in a row a run's process may die before a step began."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Walked:
+    """A run and the process that walks it."""
+
+    key: int
+    runner: RunnerProcess
+    task: asyncio.Task[None]
 
 
 class Worker:
     """One worker; acts only while it holds the lease."""
 
-    def __init__(self, config: Config, *, max_runs: int, tell: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        max_runs: int,
+        tell: Callable[[str], object],
+        warm: int = 1,
+        may_fork: bool = True,
+    ) -> None:
         self._config = config
         self._max_runs = max_runs
         self._tell = tell
@@ -50,10 +77,15 @@ class Worker:
         self._database = Database(config.database)
         self._changes = Changes(config.database)
         self._catalogue = Catalogue(config.folder, self._database)
-        self._running: dict[str, tuple[RunnerProcess, asyncio.Task[None]]] = {}
+        self._running: dict[str, _Walked] = {}
         self._cancelling: set[str] = set()
         self._failed_starts: dict[str, int] = {}
-        self._warm: RunnerProcess | None = None
+        self._taken_over: list[str] = []
+        self._children = Children(config.folder, config.database, may_fork=may_fork)
+        self._warm: deque[RunnerProcess] = deque()
+        self._warm_wanted = warm
+        self._pokes = Pokes(config.database)
+        self._news = asyncio.Event()
         self._next_due: int | None = None
         self._next_wake: int | None = None
         self._looked = asyncio.Event()
@@ -64,16 +96,21 @@ class Worker:
     def stop(self) -> None:
         """End gently: runs are interrupted and queued for the next worker."""
         self._stopped.set()
+        self._news.set()
 
     def stop_when_idle(self) -> None:
         """End once nothing runs, is queued or sleeps: nobody waits for this worker any more."""
         self._when_idle = True
+        self._news.set()
 
     async def run(self) -> None:
         """Take the lease, waiting for it if need be, and work until stopped."""
         try:
             if not await self._take_lease():
                 return
+            # What the worker before has left of those runs must not go on beside them.
+            for run_id in self._taken_over:
+                await asyncio.to_thread(end_all, token_of(run_id))
             self._tell(f"worker {self._identity.pid} holds {self._config.database}")
             loop = asyncio.get_running_loop()
             heartbeat = Heartbeat(
@@ -83,10 +120,17 @@ class Worker:
                 lambda: loop.call_soon_threadsafe(self._lose_lease),
             )
             heartbeat.start()
+            pipe = self._pokes.open()
+            if pipe is not None:
+                loop.add_reader(pipe, self._hear_poke)
             try:
                 await self._work()
             finally:
                 heartbeat.stop()
+                if pipe is not None:
+                    loop.remove_reader(pipe)
+                self._pokes.close(remove=not self._lost)
+                self._children.close()
         finally:
             self._changes.close()
             if not self._lost:
@@ -112,18 +156,24 @@ class Worker:
     def _take_over(self, connection: sqlite3.Connection) -> bool:
         taken = leases.take(connection, leases.WORKER, self._identity, micros_now())
         if taken:
-            claims.take_over(connection)
+            self._taken_over = claims.take_over(connection)
         return taken
 
     def _lose_lease(self) -> None:
         self._lost = True
         self._tell("the lease was taken by another worker: ending")
-        self._stopped.set()
+        self.stop()
+
+    def _hear_poke(self) -> None:
+        self._pokes.take()
+        self._changes.forget()
+        self._news.set()
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
             looking = group.create_task(self._watch_folder())
             group.create_task(self._keep_warm())
+            group.create_task(self._reap_strangers())
             group.create_task(self._watch_zone())
             try:
                 await self._watch_record(group)
@@ -156,7 +206,9 @@ class Worker:
             except StorageError as error:
                 self._tell(str(error))
                 await self._wait(1.0)
-            await self._wait(LOOK)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), LOOK)
+            self._news.clear()
             changed = self._changes.seen()
 
     def _retire(self, connection: sqlite3.Connection) -> bool:
@@ -170,26 +222,49 @@ class Worker:
         return True
 
     async def _start_queued(self, group: asyncio.TaskGroup) -> None:
-        holder = self._identity.holder
         while len(self._running) < self._max_runs and not self._stopped.is_set():
-            if not await self._database.read(claims.has_queued):
+            busy = self._busy_keys()
+            if not await self._database.read(lambda c, busy=busy: claims.has_queued(c, busy)):
                 return
-            claim = await self._database.write(lambda c: claims.claim_next(c, holder))
-            if claim is None:
+            found = await self._database.write(lambda c, busy=busy: self._claim(c, busy))
+            if found is None:
                 return
-            entry = await self._database.read(
-                lambda c, id=claim.workflow_id: catalog.find_workflow(c, id)
-            )
-            if entry is None:
+            claim, file = found
+            if file is None:
                 await self._refuse(claim)
                 continue
-            runner, self._warm = self._warm, None
-            if runner is None or not runner.is_alive:
-                runner = await RunnerProcess.start(self._config.folder)
-            file = self._config.folder / entry.file
-            runner.give(self._config.database, file, claim, self._config.max_result_bytes)
+            runner = self._take_warm() or await self._start_runner()
+            if runner is None:
+                await self._database.write(lambda c, it=claim: claims.release(c, it, "interrupted"))
+                await self._wait(NO_ROOM)
+                return
+            runner.give(self._config.folder / file, claim, self._config.max_result_bytes)
             task = group.create_task(self._watch_run(runner, claim))
-            self._running[claim.run_id] = (runner, task)
+            self._running[claim.run_id] = _Walked(claim.key, runner, task)
+
+    def _busy_keys(self) -> frozenset[int]:
+        """Return the runs whose process has not ended yet, though they may be queued again."""
+        return frozenset(walked.key for walked in self._running.values())
+
+    def _claim(
+        self, connection: sqlite3.Connection, busy: frozenset[int]
+    ) -> tuple[Claim, str | None] | None:
+        claim = claims.claim_next(connection, self._identity.holder, busy)
+        return None if claim is None else (claim, catalog.file_of(connection, claim.workflow_id))
+
+    async def _start_runner(self) -> RunnerProcess | None:
+        try:
+            return RunnerProcess(await self._children.start())
+        except OSError as error:
+            self._tell(f"no process could be started: {error}")
+            return None
+
+    def _take_warm(self) -> RunnerProcess | None:
+        while self._warm:
+            runner = self._warm.popleft()
+            if runner.is_alive:
+                return runner
+        return None
 
     async def _refuse(self, claim: Claim) -> None:
         error = ErrorInfo(
@@ -205,9 +280,11 @@ class Worker:
             while not await self._has_settled(runner, claim, code) and not self._stopped.is_set():
                 await self._wait(SETTLE_LOOK)
         finally:
+            await runner.reap()
             self._running.pop(claim.run_id, None)
             self._cancelling.discard(claim.run_id)
             self._changes.forget()
+            self._news.set()
 
     async def _has_settled(self, runner: RunnerProcess, claim: Claim, code: int) -> bool:
         """Settle a run; return whether the record could be written."""
@@ -221,13 +298,12 @@ class Worker:
 
     async def _settle(self, runner: RunnerProcess, claim: Claim, code: int) -> None:
         """Record the end of a run whose process ended without recording it."""
+        if code != 0:
+            await runner.kill()  # what it started must not go on beside the next attempt
         still_open = await self._database.read(lambda c: claims.is_good(c, claim))
         if not still_open:
             self._failed_starts.pop(claim.run_id, None)
-            if await self._database.read(lambda c: claims.is_cancelled(c, claim)):
-                runner.kill()  # it ended by itself: what it started must not outlive it either
             return
-        runner.kill()  # what it started must not go on beside the next attempt
         error = ErrorInfo("ProcessDied", describe_exit(code))
         if claim.run_id in self._cancelling:
             await self._database.write(lambda c: claims.finish(c, claim, "cancelled"))
@@ -254,7 +330,9 @@ class Worker:
             if held is None or run_id in self._cancelling:
                 continue
             self._cancelling.add(run_id)
-            group.create_task(held[0].end())  # it has heard of it itself: here it is made certain
+            group.create_task(
+                held.runner.end()
+            )  # it has heard of it itself: here it is made certain
 
     async def _fire(self) -> None:
         now = int(time.time())
@@ -278,20 +356,37 @@ class Worker:
             await self._wait(ZONE_LOOK)
 
     async def _keep_warm(self) -> None:
-        """Keep one idle runner ready: a run then starts in milliseconds."""
+        """Keep an idle runner ready: a run then starts in milliseconds."""
         while not self._stopped.is_set():
-            if self._warm is None or not self._warm.is_alive:
-                self._warm = await RunnerProcess.start(self._config.folder)
+            while self._warm and not self._warm[0].is_alive:
+                await self._warm.popleft().reap()
+            if len(self._warm) < self._warm_wanted and self._has_free_core():
+                runner = await self._start_runner()
+                if runner is None:
+                    await self._wait(NO_ROOM)
+                    continue
+                self._warm.append(runner)
+            await self._wait(WARM_LOOK)
+
+    def _has_free_core(self) -> bool:
+        # Refilling in the middle of a burst would only slow down the runs that are there.
+        return len(self._running) < (os.cpu_count() or 1)
+
+    async def _reap_strangers(self) -> None:
+        """Reap what runs have left behind, and what has ended since."""
+        seen: set[int] = set()
+        while not self._stopped.is_set():
+            seen = reap_strangers(self._children.pids, seen)
             await self._wait(FOLDER_LOOK)
 
     async def _end_runs(self) -> None:
-        if self._warm is not None:
-            self._warm.dismiss()
+        for runner in self._warm:
+            runner.dismiss()
         held = list(self._running.values())
-        for runner, _ in held:
-            runner.stop()
-        await asyncio.gather(*[runner.end() for runner, _ in held])
-        await asyncio.gather(*[task for _, task in held], return_exceptions=True)
+        for walked in held:
+            walked.runner.stop()
+        await asyncio.gather(*[walked.runner.end() for walked in held])
+        await asyncio.gather(*[walked.task for walked in held], return_exceptions=True)
 
     async def _wait(self, seconds: float) -> None:
         """Wait, but no longer than until this worker is stopped."""
