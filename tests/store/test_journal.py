@@ -371,3 +371,18 @@ async def test_paths_at_work_on_the_runs_own_row_are_few(storage: WorkflowStorag
         one.start(f"arm-{n}", "arm", "step", "1")
     await one.commit()
     assert len((await storage.load_snapshot("r")).execution_path) == journal.SHOWN_PATHS
+
+
+async def test_what_is_put_before_the_run_itself_is_on_disk_goes_to_that_run(
+    storage: WorkflowStorage,
+) -> None:
+    """A second transaction is sent while the first, which puts the run on record, is under way."""
+    journal = storage.begin("r", cast("Workflow[object, object]", chain(1)), "1")
+    tasks: list[asyncio.Task[None]] = []
+    for path in ("a", "b", "c"):
+        journal.start(path, path, "step", "1")
+        tasks.append(asyncio.create_task(journal.commit()))
+        for _ in range(3):
+            await asyncio.sleep(0)  # to the next turn of the loop: it is sent
+    await asyncio.gather(*tasks)
+    assert list((await storage.load_snapshot("r")).step_results) == ["a", "b", "c"]

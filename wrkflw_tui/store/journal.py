@@ -344,6 +344,8 @@ class SqliteJournal:
         if self._ending is not None:
             work.ending, self._ending = self._ending, None
             work.on_finish = self._set_finished_as
+        if self.key is None:
+            work.find_key = lambda: self.key
         if self._opening is not None:
             opening, self._opening = self._opening, None
             work.opening = lambda connection, revision: self._open_run(

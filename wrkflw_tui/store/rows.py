@@ -98,6 +98,7 @@ class Work:
         "done",
         "ending",
         "epoch",
+        "find_key",
         "heard",
         "key",
         "now",
@@ -121,6 +122,8 @@ class Work:
         self.rows: list[tuple[object, ...]] = []
         self.opening: Callable[[sqlite3.Connection, int], int] | None = None
         """Puts a new run on record, with a revision; returns its key."""
+        self.find_key: Callable[[], int | None] | None = None
+        """Returns the key of a run whose opening was sent before this, and is not on disk yet."""
         self.states: dict[str, dict[str, object]] | None = None
         """The states of the run's workflows, where any has changed."""
         self.taken: list[tuple[int, int]] = []
@@ -208,6 +211,8 @@ def write_all(connection: sqlite3.Connection, works: list[Work]) -> None:
     for work in works:
         if work.opening is not None:
             work.key = work.opening(connection, revision)
+        elif work.find_key is not None:
+            work.key = work.find_key()
     _fence(connection, works, revision)
     rows = [(work.key, revision, *values) for work in works for values in work.rows]
     for some in _stretches(rows):
