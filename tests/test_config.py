@@ -93,7 +93,10 @@ def test_the_file_may_lie_elsewhere(home: Path, monkeypatch: pytest.MonkeyPatch)
     ("text", "said"),
     [
         ("folder = \n", "Invalid value"),
-        ('foldr = "/x"\n', "'foldr' is no setting; known are folder, database, max_result_mb"),
+        (
+            'foldr = "/x"\n',
+            "'foldr' is no setting; known are folder, database, max_result_mb, max_log_mb",
+        ),
         ("folder = 7\n", "folder must be a text, not 7"),
         ('[folder]\npath = "/x"\n', "folder must be a text"),
     ],

@@ -65,7 +65,7 @@ def test_a_new_file_is_migrated_and_only_its_owners(file: Path) -> None:
     connection = connect(file)
     names = {r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
     assert names >= TABLES
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 3
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     connection.close()
 
@@ -103,7 +103,7 @@ def test_a_newer_file_is_refused_untouched(file: Path) -> None:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = file.read_bytes()
-    with pytest.raises(StorageError, match=r"newer version \(its format is 99, this one knows 2\)"):
+    with pytest.raises(StorageError, match=r"newer version \(its format is 99, this one knows 3\)"):
         prepare(file)
     assert file.read_bytes() == before
 

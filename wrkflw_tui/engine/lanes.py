@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeAlias
 
+from wrkflw_tui.engine.context import is_side_by_side
 from wrkflw_tui.engine.values import Parked, Withdrawn
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class _Lanes:
             raise raised
 
     async def _lane(self) -> None:
+        is_side_by_side.set(True)  # in this task's own context
         try:
             await self.take(is_task=True)
         finally:

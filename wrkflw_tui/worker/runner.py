@@ -30,6 +30,7 @@ from wrkflw_tui.engine.execution import ExecutionEngine, Rested
 from wrkflw_tui.engine.values import LeftBehind, Value
 from wrkflw_tui.store.claims import Claim
 from wrkflw_tui.store.storage import WorkflowStorage
+from wrkflw_tui.worker import private
 from wrkflw_tui.worker.capture import install
 from wrkflw_tui.worker.job import STOP, Job
 from wrkflw_tui.worker.line import end_group, take_line
@@ -48,6 +49,7 @@ def main() -> None:
         os._exit(0)  # the worker ended before it had a job for us
     job = Job.from_line(first)
     out, err = install(job.nonce)
+    private.install()
     # The walk's own thread must get its turn beside a step that computes.
     sys.setswitchinterval(0.0005)
     runner = Runner(job)
@@ -57,7 +59,7 @@ def main() -> None:
     finally:
         for stream in (out, err):
             with suppress(OSError):
-                stream.finish()
+                stream.flush()
     os._exit(0)
 
 

@@ -185,7 +185,7 @@ class Worker:
 
     async def _watch_run(self, runner: RunnerProcess, claim: Claim) -> None:
         try:
-            code = await runner.listen(self._database, claim.key)
+            code = await runner.listen(self._database, claim.key, self._config.max_log_bytes)
             await self._settle(runner, claim, code)
         except StorageError as error:
             # Left as it is on record; the next worker takes it over with the lease.
