@@ -40,7 +40,7 @@ def paced(lines, out, work):
     for number in range(lines):
         for _ in range(work):
             pass
-        print(LINE, number, file=out)
+        print(f"{LINE} {number}", file=out)
     out.flush()
     return time.perf_counter() - began, time.process_time() - busy
 

@@ -223,3 +223,36 @@ def test_a_log_beyond_its_limit_keeps_its_beginning_and_its_end(
     assert sum(map(len, lines)) < 1_100_000
     (gap,) = bench.lines(run_id, "stderr")
     assert "not kept here" in gap
+
+
+def test_the_end_of_a_burst_before_an_exit_is_kept(shared: Bench) -> None:
+    code = """
+        @step
+        def work(value: int, context: StepContext) -> int:
+            if context.attempt == 1:
+                for number in range(1000):
+                    print(number)
+                os._exit(3)
+            return value
+    """
+    run_id = run(shared, "leaves", code)
+    assert wait_lines(shared, run_id, 1000) == [str(n) for n in range(1000)]
+
+
+def test_what_a_forked_child_prints(shared: Bench) -> None:
+    code = """
+        def child():
+            for number in range(100):
+                print(number)
+
+        @step
+        def work(value: int) -> int:
+            import multiprocessing
+            print("before")
+            forked = multiprocessing.get_context("fork").Process(target=child)
+            forked.start()
+            forked.join()
+            return value
+    """
+    run_id = run(shared, "forks", code)
+    assert wait_lines(shared, run_id, 101) == ["before", *(str(n) for n in range(100))]

@@ -28,19 +28,16 @@ from wrkflw_tui.worker.marks import ATOMIC, frame, spawn
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-BURST = 0.002
-"""Seconds after a write within which the next is held back, to go out with others."""
 HOLD = 0.005
-"""Seconds that it is held back at most."""
-PIECES = 256
+"""Seconds that a line which follows another closely is held back at most, to go out with more."""
+PIECES = 2048
 """Pieces of text that are held back at most."""
 
 _SPAWNS = frozenset({"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "pty.spawn"})
 _DEADLY = frozenset({"os.kill", "os.killpg", "os.exec", "signal.pthread_kill"})
 
 _step = current_step.get
-_now = time.monotonic
-_text = itemgetter(1)
+_path, _text = itemgetter(0), itemgetter(1)
 
 
 class MarkedStream(io.TextIOBase):
@@ -60,7 +57,7 @@ class MarkedStream(io.TextIOBase):
         self._pipe = os.dup(descriptor)
         self._nonce = nonce
         self._pending: list[tuple[str, str]] = []
-        self._due = 0.0
+        self._add = self._pending.append
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._is_awake = False
@@ -77,14 +74,13 @@ class MarkedStream(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         """Write; a line of a burst goes out with those after it."""
-        pending = self._pending
-        pending.append((_step(), text))
-        if text[-1:] == "\n" or len(text) > ATOMIC:
-            if _now() > self._due or len(text) > ATOMIC:
+        self._add((_step(), text))
+        if text[-1:] == "\n":
+            if not self._is_awake:
+                self._begin_burst()
+            elif len(self._pending) > PIECES:
                 self.flush()
-            elif not self._is_awake:
-                self._awaken()
-        if len(pending) > PIECES:
+        elif len(self._pending) > PIECES or len(text) > ATOMIC:
             self.flush()
         return len(text)
 
@@ -100,9 +96,12 @@ class MarkedStream(io.TextIOBase):
             pending = self._pending
             batch = pending[:]
             del pending[: len(batch)]  # others may append meanwhile
-            for path, pieces in groupby(batch, itemgetter(0)):
+            if len(set(map(_path, batch))) <= 1:
+                runs = [(batch[0][0], batch)] if batch else []  # most often: much less to do
+            else:
+                runs = [(path, list(pieces)) for path, pieces in groupby(batch, _path)]
+            for path, pieces in runs:
                 self._send(path, "".join(map(_text, pieces)).encode("utf-8", "backslashreplace"))
-            self._due = _now() + BURST
 
     def mark(self, path: str) -> None:
         """Say to which step unmarked output belongs from here on."""
@@ -122,18 +121,21 @@ class MarkedStream(io.TextIOBase):
         self._is_awake = False
         self._pending.clear()
 
-    def _awaken(self) -> None:
+    def _begin_burst(self) -> None:
+        """Send the line that comes first; what comes soon after it waits for the ticker."""
+        self.flush()
         if self._has_ticker:
             self._is_awake = True
             self._wake.set()
-        else:
-            self.flush()
 
     def _tick(self) -> None:
         while True:
             self._wake.wait()
             self._wake.clear()
             time.sleep(HOLD)
+            while self._pending:
+                self.flush()
+                time.sleep(HOLD)
             self._is_awake = False
             self.flush()
 
