@@ -84,6 +84,7 @@ class Log:
             go_on()
 
     async def _write(self, part: list[Stretch]) -> None:
+        self._database.wrote(sum(stretch.size for stretch in part))
         with suppress(StorageError):
             await self._database.write(lambda c: logs.append(c, self._key, part, self._limit))
 
