@@ -28,6 +28,8 @@ TURN = 1 << 18
 """Bytes that are read of one pipe before the others have their turn."""
 REST = 0.01
 """Seconds between two turns: to be woken by every line would cost writer and reader more."""
+UNHEARD_REST = 1.0
+"""The same, where nothing is kept: a process that was left behind must not keep us busy."""
 DRAIN = 1.0
 """Seconds for which the last output of a runner that ended is read, if it is that much."""
 
@@ -134,7 +136,8 @@ class Pipe:
     def _on_readable(self) -> None:
         self._loop.remove_reader(self._descriptor)
         self.read()
-        self._log.when_room(lambda: self._loop.call_later(REST, self._listen))
+        rest = REST if self._lines is not None else UNHEARD_REST
+        self._log.when_room(lambda: self._loop.call_later(rest, self._listen))
 
     def read(self) -> int:
         """Read one turn's worth, and return how much there was."""

@@ -11,7 +11,7 @@ from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.engine.models import ErrorInfo
 from wrkflw_tui.schedules import scheduler
-from wrkflw_tui.store import catalog, claims, leases, schedules
+from wrkflw_tui.store import catalog, claims, leases, runs, schedules
 from wrkflw_tui.store.changes import Changes
 from wrkflw_tui.store.database import Database
 from wrkflw_tui.store.heartbeat import Heartbeat
@@ -200,6 +200,9 @@ class Worker:
         still_open = await self._database.read(lambda c: claims.is_good(c, claim))
         if not still_open:
             self._failed_starts.pop(claim.run_id, None)
+            run = await self._database.read(lambda c: runs.read_summary(c, claim.run_id))
+            if run.status == "cancelled":
+                runner.kill()  # it may have been quicker than we, and have left children
             return
         runner.kill()  # what it started must not go on beside the next attempt
         error = ErrorInfo("ProcessDied", describe_exit(code))
