@@ -90,11 +90,27 @@ def test_the_file_may_lie_elsewhere(home: Path, monkeypatch: pytest.MonkeyPatch)
     assert config_file() == home / "elsewhere" / "wrkflw-tui" / "config.toml"
 
 
+def test_the_log_limit_is_a_number_of_megabytes(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_config().max_log_bytes == 64 * 1024 * 1024
+    write("max_log_mb = 1.5\n")
+    assert load_config().max_log_bytes == 1024 * 1536
+    monkeypatch.setenv("WRKFLW_MAX_LOG_MB", "2")
+    assert load_config().max_log_bytes == 2 * 1024 * 1024
+    monkeypatch.setenv("WRKFLW_MAX_LOG_MB", "0")
+    with pytest.raises(ConfigError, match="max_log_mb"):
+        load_config()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("folder = \n", "Invalid value"),
-        ('foldr = "/x"\n', "'foldr' is no setting; known are folder, database, max_result_mb"),
+        (
+            'foldr = "/x"\n',
+            "'foldr' is no setting; known are folder, database, max_result_mb, max_runs, max_log_mb",
+        ),
         ("folder = 7\n", "folder must be a text, not 7"),
         ('max_runs = "4"\n', "max_runs must be a whole number, not '4'"),
         ('[folder]\npath = "/x"\n', "folder must be a text"),

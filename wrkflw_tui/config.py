@@ -17,6 +17,7 @@ DATABASE_VARIABLE = "WRKFLW_DATABASE"
 MAX_RESULT_VARIABLE = "WRKFLW_MAX_RESULT_MB"
 MAX_RUNS_VARIABLE = "WRKFLW_MAX_RUNS"
 DEFAULT_MAX_RUNS = max(4, os.cpu_count() or 1)
+MAX_LOG_VARIABLE = "WRKFLW_MAX_LOG_MB"
 MOST_MB = 900
 """SQLite keeps no text of more than a billion bytes."""
 
@@ -35,6 +36,8 @@ class Config:
     """The SQLite file with every run and schedule."""
     max_result_bytes: int = 64 * 1024 * 1024
     """How long the JSON of a step's result may be."""
+    max_log_bytes: int = 64 * 1024 * 1024
+    """How much of what a run prints is kept; beyond that its middle goes."""
     max_runs: int = DEFAULT_MAX_RUNS
     """How many runs a worker has going at once."""
 
@@ -46,7 +49,13 @@ def load_config(folder: str | None = None, database: str | None = None) -> Confi
     where = _absolute(chosen) if chosen else _default_folder()
     file = database or os.environ.get(DATABASE_VARIABLE) or settings.get("database")
     database_file = _absolute(file) if file else where / ".wrkflw" / "wrkflw.db"
-    return Config(where, database_file, _max_result_bytes(settings), max_runs=_max_runs(settings))
+    return Config(
+        where,
+        database_file,
+        _bytes(settings, "max_result_mb", MAX_RESULT_VARIABLE),
+        _bytes(settings, "max_log_mb", MAX_LOG_VARIABLE),
+        _max_runs(settings),
+    )
 
 
 def _max_runs(settings: dict[str, str]) -> int:
@@ -60,17 +69,17 @@ def _max_runs(settings: dict[str, str]) -> int:
     return int(text)
 
 
-def _max_result_bytes(settings: dict[str, str]) -> int:
-    given = os.environ.get(MAX_RESULT_VARIABLE)
-    text = settings.get("max_result_mb", "64") if given is None else given
+def _bytes(settings: dict[str, str], name: str, variable: str) -> int:
+    given = os.environ.get(variable)
+    text = settings.get(name, "64") if given is None else given
     try:
         megabytes = float(text)
     except ValueError:
         megabytes = 0.0
     if not 0 < megabytes <= MOST_MB:
         raise ConfigError(
-            f"max_result_mb ({MAX_RESULT_VARIABLE}) is a number of megabytes above 0 and up to"
-            f" {MOST_MB}, not {text!r}"
+            f"{name} ({variable}) is a number of megabytes above 0 and up to {MOST_MB},"
+            f" not {text!r}"
         )
     return round(megabytes * 1024 * 1024)
 
@@ -108,6 +117,7 @@ def _read_file(path: Path) -> dict[str, str]:
         "database": ((str,), "a text"),
         "max_result_mb": ((int, float), "a number"),
         "max_runs": ((int,), "a whole number"),
+        "max_log_mb": ((int, float), "a number"),
     }
     for name, value in content.items():
         if name not in known:

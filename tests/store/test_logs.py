@@ -9,7 +9,7 @@ import pytest
 
 from wrkflw_tui.store.claims import enqueue
 from wrkflw_tui.store.file import connect, prepare
-from wrkflw_tui.store.logs import Stretch, append, read_log
+from wrkflw_tui.store.logs import Stretch, append, read_log, search
 
 if TYPE_CHECKING:
     import sqlite3
@@ -62,3 +62,67 @@ def test_nothing_is_appended_to_a_run_that_is_not_on_record(
 ) -> None:
     with pytest.raises(Exception, match="FOREIGN KEY"):
         append(connection, 99, [Stretch("stdout", "", 1, ("lost",))])
+
+
+def fill(connection: sqlite3.Connection, numbers: range, limit: int) -> None:
+    for number in numbers:
+        append(connection, 1, [Stretch("stdout", "a", number, (f"line {number:05}",))], limit)
+
+
+def test_beyond_its_limit_a_log_loses_its_middle_and_says_how_much(
+    connection: sqlite3.Connection,
+) -> None:
+    fill(connection, range(100), limit=400)
+    lines = [line for stretch in read_log(connection, "r") for line in stretch.lines]
+    gap = next(line for line in lines if line.startswith("…"))
+    head, tail = lines[: lines.index(gap)], lines[lines.index(gap) + 1 :]
+    assert head == [f"line {n:05}" for n in range(len(head))]
+    assert tail == [f"line {n:05}" for n in range(100 - len(tail), 100)]
+    assert (len(head), len(tail)) == (21, 19)
+    assert gap.startswith("… 60 lines (0.0 MB) not kept")
+    assert "max_log_mb" in gap
+
+
+def test_a_log_that_was_read_while_it_lost_its_middle_goes_on_where_it_was(
+    connection: sqlite3.Connection,
+) -> None:
+    seen: list[str] = []
+    after = 0
+    for start in range(0, 200, 5):
+        fill(connection, range(start, start + 5), limit=400)
+        for stretch in read_log(connection, "r", after):
+            after = stretch.n
+            seen += stretch.lines
+    assert seen == [f"line {n:05}" for n in range(200)]
+
+
+def test_one_stretch_above_the_limit_stays(connection: sqlite3.Connection) -> None:
+    append(connection, 1, [Stretch("stdout", "", 1, ("x" * 1000,))], 100)
+    append(connection, 1, [Stretch("stdout", "", 2, ("y" * 1000,))], 100)
+    assert [stretch.lines[0][0] for stretch in read_log(connection, "r")] == ["x", "y"]
+
+
+def test_a_search_finds_lines_in_any_case_by_stream_and_step(
+    connection: sqlite3.Connection,
+) -> None:
+    append(
+        connection,
+        1,
+        [
+            Stretch("stdout", "a", 1, ("Größe 1", "nothing")),
+            Stretch("stderr", "a/b", 2, ("GRÖSSE or größe", "a\0b größe")),
+            Stretch("stdout", "ab", 3, ("größe 3",)),
+        ],
+    )
+    append(connection, 2, [Stretch("stdout", "a", 5, ("größe of another",))])
+
+    def places(**where: object) -> list[tuple[int, int]]:
+        found = search(connection, "r", "GRÖßE", **where)  # type: ignore[arg-type] - of many kinds
+        return [(match.n, match.index) for match in found]
+
+    assert places() == [(1, 0), (2, 0), (2, 1), (3, 0)]
+    assert places(stream="stderr") == [(2, 0), (2, 1)]
+    assert places(path="a") == [(1, 0), (2, 0), (2, 1)]
+    assert places(limit=1) == [(1, 0)]
+    assert places(after=1) == [(2, 0), (2, 1), (3, 0)]
+    assert search(connection, "r", "100%_") == []

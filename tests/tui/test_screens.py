@@ -23,6 +23,7 @@ KEYS = {
     "schedules": ("3",),
     "live run": ("enter",),
     "failed run": ("G", "k", "enter"),
+    "log search": ("enter", "slash", *"cop", "enter", "n"),
     "run form": ("r",),
     "schedule editor": ("s", *"30", "space", *"9", "space", "*", "space", "*", "space", "1"),
     "help": ("question_mark",),

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wrkflw_tui.engine.context import current_step
-from wrkflw_tui.worker.capture import LONGEST, STRETCH_LINES, LineReader, MarkedStream
+from wrkflw_tui.worker.capture import MarkedStream
+from wrkflw_tui.worker.lines import LONGEST, STRETCH_LINES, LineReader
+from wrkflw_tui.worker.marks import frame, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from wrkflw_tui.store.logs import Stretch
 
 NONCE = "5eed"
+AT = 1_000_000
+"""An instant, in microseconds."""
 
 
 def flat(stretches: list[Stretch]) -> list[tuple[str, str]]:
@@ -34,11 +38,12 @@ def read(data: bytes, size: int | None = None) -> list[tuple[str, str]]:
 
 
 def marked(path: str, line: str, nonce: str = NONCE) -> str:
-    return f"\x1e{nonce}:{path}\x1f{line}\n"
+    text = f"{line}\n"
+    return frame(nonce, path, AT, len(text.encode())).decode() + text
 
 
 def spawned(path: str) -> str:
-    return f"\x1e{NONCE}={path}\x1f\n"
+    return spawn(NONCE, path, AT).decode()
 
 
 class TestLineReader:
@@ -109,7 +114,7 @@ class TestMarkedStream:
         print("three\nfour", file=stream, end="")
         current_step.reset(token)
         print("after", file=stream)
-        stream.finish()
+        stream.flush()
         expected = [("", "before"), ("a/b", "one two"), ("a/b", "three"), ("", "after")]
         assert read(os.read(descriptor, 65536)) == [*expected, ("a/b", "four")]
 

@@ -43,7 +43,7 @@ async def test_walks_the_run_it_is_given(bench: Bench, children: Children) -> No
     runner = RunnerProcess(await children.start())
     database = Database(bench.database)
     runner.give(file, claim, 1000)
-    assert await runner.listen(database, claim.key) == 0
+    assert await runner.listen(database, claim.key, 1 << 20) == 0
     await runner.reap()
     await database.close()
     assert bench.snapshot(run_id).result == 5

@@ -23,6 +23,9 @@ O = TypeVar("O")  # noqa: E741
 current_step: ContextVar[str] = ContextVar("wrkflw_current_step", default="")
 """The path of the step at work here: what is printed belongs to it."""
 
+is_side_by_side: ContextVar[bool] = ContextVar("wrkflw_is_side_by_side", default=False)
+"""Whether steps may be at work beside the one here."""
+
 logger = logging.getLogger("wrkflw_tui.step")
 
 

@@ -6,6 +6,7 @@ import asyncio
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeAlias
 
+from wrkflw_tui.engine.context import is_side_by_side
 from wrkflw_tui.engine.values import Parked, Withdrawn
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class _Lanes:
 
     async def _lane(self) -> None:
         _current.set(self)
+        is_side_by_side.set(True)  # in this task's own context
         try:
             await self.take(is_task=True)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):

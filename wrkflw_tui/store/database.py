@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sqlite3
 import threading
 import time
 from contextlib import suppress
@@ -14,7 +15,6 @@ from wrkflw_tui.store.file import Turn, connect, is_in_memory, named, prepare, t
 from wrkflw_tui.store.rows import do_all
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -24,6 +24,8 @@ FEW = 4
 """Works that the loop's own thread commits at most in one turn."""
 SLOW = 0.005
 """Seconds; after a commit that took longer the writer's thread commits for a while."""
+MUCH = 1 << 21
+"""Bytes of large writes after which the log of writes is moved into the file."""
 PAUSE = 10
 """How many times as long as that commit such a while lasts."""
 
@@ -126,6 +128,7 @@ class Database:
         self._writes: queue.SimpleQueue[Sequence[_Job[Any]] | None] = queue.SimpleQueue()
         self._reads: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._written = 0
         self._lock = threading.Lock()
         self._preparing = threading.Lock()
         self._prepared = False
@@ -206,6 +209,14 @@ class Database:
         with self._lock:
             self._pending += 1
         self._reads.put(_Job(work, loop, done))
+
+    def wrote(self, size: int) -> None:
+        """Count the bytes of a large write.
+
+        After `MUCH` of them they are moved from the log of writes into the file between two
+        commits. Within one, where SQLite would do it by itself, everybody else would wait.
+        """
+        self._written += size
 
     @property
     def is_busy(self) -> bool:
@@ -297,6 +308,10 @@ class Database:
                 self._here.may_begin = connection is not None
             _settle(jobs)
             self._told(len(jobs))
+            if connection is not None and self._written > MUCH:
+                self._written = 0
+                with suppress(sqlite3.Error):  # it can wait: SQLite does it by itself later
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         if connection is not None:
             connection.close()
 

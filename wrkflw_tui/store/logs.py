@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from wrkflw_tui.engine.models import from_micros
 from wrkflw_tui.store.file import next_revision
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Stream = Literal["stdout", "stderr"]
+
+LIMIT = 64 * 1024 * 1024
+"""Bytes of a run's log that are kept unless another limit is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,11 @@ class Stretch:
     at: int
     """When the first of them came, in microseconds since the epoch."""
     lines: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """How many characters its lines have."""
+        return sum(map(len, self.lines)) + len(self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +48,102 @@ class LogStretch:
     lines: tuple[str, ...]
 
 
-def append(connection: sqlite3.Connection, key: int, stretches: list[Stretch]) -> None:
-    """Put stretches at the end of a run's log."""
+def append(
+    connection: sqlite3.Connection, key: int, stretches: list[Stretch], limit: int = LIMIT
+) -> None:
+    """Put stretches at the end of a run's log; beyond `limit` bytes its middle goes.
+
+    The first half of the limit stays for good. Of what comes after it the oldest goes, and one line
+    in its place says how much went.
+    """
     revision = next_revision(connection)
     last = connection.execute(
         "SELECT coalesce(max(n), 0) FROM wrkflw_run_logs WHERE run = ?", (key,)
     ).fetchone()[0]
-    connection.executemany(
-        "INSERT INTO wrkflw_run_logs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                key,
-                n,
-                stretch.stream,
-                stretch.path,
-                stretch.at,
-                len(stretch.lines),
-                "\n".join(stretch.lines),
-                revision,
-            )
-            for n, stretch in enumerate(stretches, start=last + 1)
-        ],
+    row = connection.execute(
+        "SELECT kept, head, dropped_lines, dropped_size FROM wrkflw_log_sizes WHERE run = ?", (key,)
+    ).fetchone()
+    size = _Size(*row) if row is not None else _Size()
+    if size.head is not None:
+        last = max(last, size.head + 1)
+    rows: list[tuple[object, ...]] = []
+    for stretch in stretches:
+        last += 1
+        text = "\n".join(stretch.lines)
+        rows.append((last, stretch.stream, stretch.path, stretch.at, len(stretch.lines), text))
+        size.kept += len(text.encode())
+        if size.head is None and size.kept > limit // 2:
+            size.head = last
+            last += 1  # left free for the line that says what went
+    if any("\0" in stretch_text for *_, stretch_text in cast("list[tuple[str, ...]]", rows)):
+        # SQLite's JSON ends a text at a NUL.
+        connection.executemany(_INSERT_ONE, [(key, revision, *row) for row in rows])
+    else:
+        # One statement for all rows: between two a thread that is busy would hold up everybody.
+        connection.execute(_INSERT, (key, revision, json.dumps(rows)))
+    if size.kept > limit and size.head is not None:
+        _drop(connection, key, size, limit, revision)
+    connection.execute(
+        "INSERT OR REPLACE INTO wrkflw_log_sizes VALUES (?, ?, ?, ?, ?)",
+        (key, size.kept, size.head, size.dropped_lines, size.dropped_size),
     )
+
+
+@dataclass(slots=True)
+class _Size:
+    kept: int = 0
+    head: int | None = None
+    dropped_lines: int = 0
+    dropped_size: int = 0
+
+
+_INSERT = """\
+INSERT INTO wrkflw_run_logs (run, n, stream, path, at, lines, text, revision)
+SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, ?2
+  FROM json_each(?3)"""
+
+
+_INSERT_ONE = """\
+INSERT INTO wrkflw_run_logs (run, revision, n, stream, path, at, lines, text)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+
+
+def _drop(connection: sqlite3.Connection, key: int, size: _Size, limit: int, revision: int) -> None:
+    """Delete the oldest stretches after the head, until the rest fits."""
+    place = cast("int", size.head) + 1
+    newest = connection.execute(
+        "SELECT max(n) FROM wrkflw_run_logs WHERE run = ?", (key,)
+    ).fetchone()[0]
+    last = None
+    for n, lines, length in connection.execute(
+        "SELECT n, lines, length(CAST(text AS BLOB)) FROM wrkflw_run_logs"
+        " WHERE run = ? AND n > ? AND n < ? ORDER BY n",
+        (key, place, newest),
+    ):
+        if size.kept <= limit:
+            break
+        last = n
+        size.kept -= length
+        size.dropped_lines += lines
+        size.dropped_size += length
+    if last is None:
+        return
+    connection.execute(
+        "DELETE FROM wrkflw_run_logs WHERE run = ? AND n > ? AND n <= ?", (key, place, last)
+    )
+    at = connection.execute(
+        "SELECT at FROM wrkflw_run_logs WHERE run = ? AND n > ? ORDER BY n LIMIT 1", (key, last)
+    ).fetchone()[0]
+    connection.execute(
+        "INSERT OR REPLACE INTO wrkflw_run_logs VALUES (?, ?, 'stderr', '', ?, 1, ?, ?)",
+        (key, place, at, _gap(size), revision),
+    )
+
+
+def _gap(size: _Size) -> str:
+    lines = "1 line" if size.dropped_lines == 1 else f"{size.dropped_lines:,} lines"
+    megabytes = size.dropped_size / 1024 / 1024
+    return f"… {lines} ({megabytes:,.1f} MB) not kept here: the log grew beyond max_log_mb …"
 
 
 def read_log(
@@ -81,3 +164,53 @@ def read_log(
 
 def _lines(row: sqlite3.Row) -> tuple[str, ...]:
     return tuple(row["text"].split("\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A line that a search found."""
+
+    n: int
+    """The stretch it is in."""
+    index: int
+    """Its place among that stretch's lines, from 0."""
+    stream: Stream
+    path: str
+    line: str
+
+
+def search(
+    connection: sqlite3.Connection,
+    run_id: str,
+    text: str,
+    *,
+    stream: Stream | None = None,
+    path: str = "",
+    after: int = 0,
+    limit: int = 1000,
+) -> list[Match]:
+    """Return the lines with `text` in them, in any case; of a step and what is below it, if given.
+
+    Looks at the stretches after the one numbered `after`; a stretch's matches come all or not at
+    all, so the last one's `n` is where to go on once there are `limit` or more.
+    """
+    wanted = text.lower()
+    found: list[Match] = []
+    for row in connection.execute(
+        "SELECT n, stream, path, text FROM wrkflw_run_logs"
+        " WHERE run = (SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?1) AND n > ?2"
+        " AND (?3 IS NULL OR stream = ?3)"
+        " AND (?4 = '' OR path = ?4 OR substr(path, 1, length(?4) + 1) = ?4 || '/')"
+        " ORDER BY n",
+        (run_id, after, stream, path),
+    ):
+        if wanted not in row["text"].lower():
+            continue
+        found += [
+            Match(row["n"], index, row["stream"], row["path"], line)
+            for index, line in enumerate(_lines(row))
+            if wanted in line.lower()
+        ]
+        if len(found) >= limit:
+            break
+    return found

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.models import OPEN
-from wrkflw_tui.tui import text
+from wrkflw_tui.tui import ansi, text
 from wrkflw_tui.tui.tree import seconds_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from wrkflw_tui.engine.models import ErrorInfo, StepResult
-    from wrkflw_tui.store.logs import LogStretch
+    from wrkflw_tui.store.logs import LogStretch, Stream
     from wrkflw_tui.tui.run_record import RunRecord
 
 TABS = ("Output", "Input", "Logs", "Error", "Details")
@@ -88,16 +89,45 @@ def error_text(error: ErrorInfo) -> str:
     return text.plain("\n".join(parts))
 
 
-def log_lines(log: Iterable[LogStretch], path: str) -> Iterator[str]:
-    """Write the lines of a step and of what is below it, or of the whole run."""
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that a step said, as it came."""
+
+    label: str | None
+    """The step's name, where lines of several are shown together."""
+    stream: Stream
+    raw: str
+
+    @property
+    def sign(self) -> str:
+        """What stands for the stream."""
+        return "!" if self.stream == "stderr" else "│"
+
+    @property
+    def shown(self) -> str:
+        """The line without what it tells a terminal."""
+        return ansi.shown(self.raw)
+
+    @property
+    def whole(self) -> str:
+        """The line with its step and its stream, as plain text."""
+        prefix = "" if self.label is None else f"{text.fit(self.label, 14)} "
+        return f"{prefix}{self.sign} {self.shown}"
+
+
+def log_entries(log: Iterable[LogStretch], path: str) -> Iterator[LogLine]:
+    """Return the lines of a step and of what is below it, or of the whole run."""
     for stretch in log:
         if path and stretch.path != path and not stretch.path.startswith(f"{path}/"):
             continue
-        label = stretch.path.rsplit("/", 1)[-1] if stretch.path != path else ""
-        sign = "!" if stretch.stream == "stderr" else "│"
-        prefix = f"{text.fit(label, 14)} {sign} " if not path else f"{sign} "
+        label = None if path else stretch.path.rsplit("/", 1)[-1]
         for line in stretch.lines:
-            yield prefix + text.plain(line).replace("\n", " ")
+            yield LogLine(label, stretch.stream, line)
+
+
+def log_lines(log: Iterable[LogStretch], path: str) -> Iterator[str]:
+    """Write the lines of a step and of what is below it, or of the whole run."""
+    return (line.whole for line in log_entries(log, path))
 
 
 def _step_details(record: RunRecord, path: str, now: datetime) -> Iterator[str]:

@@ -1,8 +1,11 @@
-"""What a run says, told apart by step: marks in the stream, and reading them again.
+"""What a run says, as its runner sends it: each piece with the step that said it.
 
-A line from Python carries the step that printed it. What a child process writes carries nothing:
-it belongs to the step that spawned it last, which an audit hook marks in the stream. The nonce
-keeps an automation from forging marks by accident.
+What Python writes goes out in frames that carry their step. What a child process writes carries
+nothing: where steps run one at a time it belongs to the step that spawned last, which an audit hook
+marks in the stream. Where several are at work at once, a child that would inherit the output gets a
+pipe of its own (`subprocess` and `asyncio`'s subprocesses). What cannot be told apart there, and
+goes to the step that spawned last: what `os.system`, `os.fork` and `os.posix_spawn` start, and what
+is written to descriptor 1 or 2 directly.
 """
 
 from __future__ import annotations
@@ -10,39 +13,56 @@ from __future__ import annotations
 import io
 import logging
 import os
+import select
 import sys
 import threading
+import time
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.context import current_step
-from wrkflw_tui.store.logs import Stream, Stretch
+from wrkflw_tui.worker.marks import ATOMIC, frame, spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from typing_extensions import Buffer
 
-MARK = "\x1e"
-END = "\x1f"
-LONGEST = 1 << 20
-"""Bytes of one line that are held back while its end has not come."""
-STRETCH_LINES = 64
-"""Lines that share a row of the record at most."""
+HOLD = 0.005
+"""Seconds that a line which follows another closely is held back at most, to go out with more."""
+PIECES = 2048
+"""Pieces of text that are held back at most."""
 
 _SPAWNS = frozenset({"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "pty.spawn"})
+_DEADLY = frozenset({"os.kill", "os.killpg", "os.exec", "signal.pthread_kill"})
+
+_step = current_step.get
+_path, _text = itemgetter(0), itemgetter(1)
 
 
 class MarkedStream(io.TextIOBase):
-    """Stands for `sys.stdout` or `sys.stderr`: each line goes out with the step that wrote it."""
+    """Stands for `sys.stdout` or `sys.stderr`: what is written goes out with its step.
+
+    A line that comes alone goes out at once. Those of a burst go out together, milliseconds later:
+    a system call for each would cost a step that prints much more than the printing. A process that
+    is killed from outside in a burst loses these milliseconds.
+    """
 
     encoding = "utf-8"
     errors = "backslashreplace"
 
     def __init__(self, descriptor: int, nonce: str) -> None:
         self._descriptor = descriptor
+        # A step may close the descriptor or put a file in its place.
+        self._pipe = os.dup(descriptor)
         self._nonce = nonce
-        self._partial: dict[str, str] = {}
+        self._pending: list[tuple[str, str]] = []
+        self._add = self._pending.append
         self._lock = threading.RLock()
-        self.buffer = os.fdopen(os.dup(descriptor), "wb", buffering=0)
+        self._wake = threading.Event()
+        self._is_awake = False
+        self._has_ticker = False
+        self.buffer = _Bytes(self)
 
     def fileno(self) -> int:
         """Return the real descriptor, for children."""
@@ -53,33 +73,106 @@ class MarkedStream(io.TextIOBase):
         return True
 
     def write(self, text: str, /) -> int:
-        """Write; whole lines go out at once, the rest waits for its end."""
-        path = current_step.get()
-        with self._lock:
-            lines = (self._partial.pop(path, "") + text).split("\n")
-            if lines[-1]:
-                self._partial[path] = lines[-1]
-            if len(lines) > 1:
-                mark = f"{MARK}{self._nonce}:{path}{END}"
-                self._send("".join(f"{mark}{line}\n" for line in lines[:-1]))
+        """Write; a line of a burst goes out with those after it."""
+        self._add((_step(), text))
+        if text[-1:] == "\n":
+            if not self._is_awake:
+                self._begin_burst()
+            elif len(self._pending) > PIECES:
+                self.flush()
+        elif len(self._pending) > PIECES or len(text) > ATOMIC:
+            self.flush()
         return len(text)
 
-    def finish(self) -> None:
-        """Send what still waits for the end of its line."""
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes at once."""
         with self._lock:
-            partial, self._partial = self._partial, {}
-            for path, line in partial.items():
-                self._send(f"{MARK}{self._nonce}:{path}{END}{line}\n")
+            self.flush()
+            self._send(_step(), data)
+
+    def flush(self) -> None:
+        """Send what is held back."""
+        with self._lock:
+            pending = self._pending
+            batch = pending[:]
+            del pending[: len(batch)]  # others may append meanwhile
+            if len(set(map(_path, batch))) <= 1:
+                runs = [(batch[0][0], batch)] if batch else []  # most often: much less to do
+            else:
+                runs = [(path, list(pieces)) for path, pieces in groupby(batch, _path)]
+            for path, pieces in runs:
+                self._send(path, "".join(map(_text, pieces)).encode("utf-8", "backslashreplace"))
 
     def mark(self, path: str) -> None:
         """Say to which step unmarked output belongs from here on."""
         with self._lock:
-            self._send(f"{MARK}{self._nonce}={path}{END}\n")
+            self.flush()
+            self._put(spawn(self._nonce, path, micros_now()))
 
-    def _send(self, text: str) -> None:
-        data = memoryview(text.encode("utf-8", "backslashreplace"))
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+    def start_ticker(self) -> None:
+        """Begin to send what is held back when nothing more comes."""
+        self._has_ticker = True
+        threading.Thread(target=self._tick, name="wrkflw-output", daemon=True).start()
+
+    def after_fork(self) -> None:
+        """Go on in a forked child, where the other threads are gone."""
+        self._lock = threading.RLock()
+        self._has_ticker = False
+        self._is_awake = False
+        self._pending.clear()
+
+    def _begin_burst(self) -> None:
+        """Send the line that comes first; what comes soon after it waits for the ticker."""
+        self.flush()
+        if self._has_ticker:
+            self._is_awake = True
+            self._wake.set()
+
+    def _tick(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            time.sleep(HOLD)
+            while self._pending:
+                self.flush()
+                time.sleep(HOLD)
+            self._is_awake = False
+            self.flush()
+
+    def _send(self, path: str, data: bytes) -> None:
+        at = micros_now()
+        room = ATOMIC - len(frame(self._nonce, path, at, ATOMIC))
+        for start in range(0, len(data), max(room, 256)):
+            piece = data[start : start + max(room, 256)]
+            self._put(frame(self._nonce, path, at, len(piece)) + piece)
+
+    def _put(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self._pipe, left) :]
+            except BlockingIOError:  # a child has made the pipe so, for all who share it
+                select.select((), (self._pipe,), ())
+            except (BrokenPipeError, OSError):
+                return  # nobody listens any more
+
+
+class _Bytes(io.RawIOBase):
+    """The stream's `buffer`: bytes, with the step that wrote them."""
+
+    def __init__(self, stream: MarkedStream) -> None:
+        self._stream = stream
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        content = bytes(data)
+        self._stream.write_bytes(content)
+        return len(content)
 
 
 def install(nonce: str) -> tuple[MarkedStream, MarkedStream]:
@@ -87,67 +180,30 @@ def install(nonce: str) -> tuple[MarkedStream, MarkedStream]:
     out, err = MarkedStream(1, nonce), MarkedStream(2, nonce)
     sys.stdout, sys.stderr = out, err
     logging.basicConfig(stream=err, level=logging.INFO, format="%(levelname)s %(message)s")
+    for stream in (out, err):
+        stream.start_ticker()
+        os.register_at_fork(after_in_child=stream.after_fork)
 
     def on_audit(event: str, _arguments: tuple[Any, ...]) -> None:
         if event in _SPAWNS:
             path = current_step.get()
             out.mark(path)
             err.mark(path)
+        elif event in _DEADLY:
+            out.flush()
+            err.flush()
 
     sys.addaudithook(on_audit)
+    _flush_at_exit(out, err)
     return out, err
 
 
-class LineReader:
-    """Turns one stream's bytes into stretches of lines."""
+def _flush_at_exit(*streams: MarkedStream) -> None:
+    leave = os._exit
 
-    def __init__(self, stream: Stream, nonce: str) -> None:
-        self._stream: Stream = stream
-        self._mark = f"{MARK}{nonce}".encode()
-        self._rest = b""
-        self._path = ""
+    def flush_and_leave(status: int) -> None:
+        for stream in streams:
+            stream.flush()
+        leave(status)
 
-    def feed(self, data: bytes) -> list[Stretch]:
-        """Return the stretches of the lines that end in `data`."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LONGEST:
-            lines.append(self._rest)
-            self._rest = b""
-        return self._stretches(lines)
-
-    def close(self) -> list[Stretch]:
-        """Return what came after the last line's end."""
-        rest, self._rest = self._rest, b""
-        return self._stretches([rest] if rest else [])
-
-    def _stretches(self, lines: Iterable[bytes]) -> list[Stretch]:
-        now = micros_now()
-        found: list[Stretch] = []
-        path, together = "", list[str]()
-        for owner, line in self._owned(lines):
-            if together and (owner != path or len(together) >= STRETCH_LINES):
-                found.append(Stretch(self._stream, path, now, tuple(together)))
-                together = []
-            path = owner
-            together.append(line)
-        if together:
-            found.append(Stretch(self._stream, path, now, tuple(together)))
-        return found
-
-    def _owned(self, lines: Iterable[bytes]) -> Iterable[tuple[str, str]]:
-        for line in lines:
-            # A child may have left a line unfinished: a mark can stand anywhere.
-            raw, *marked = line.split(self._mark)
-            if raw or not marked:
-                yield self._path, _text(raw)
-            for piece in marked:
-                head, _, text = piece.partition(END.encode())
-                path = _text(head[1:])
-                if head[:1] == b"=":
-                    self._path = path
-                else:
-                    yield path, _text(text)
-
-
-def _text(data: bytes) -> str:
-    return data.removesuffix(b"\r").decode("utf-8", "backslashreplace")
+    os._exit = flush_and_leave  # type: ignore[assignment] - it does not return either

@@ -12,9 +12,9 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wrkflw_tui.worker.ears import Ears
 from wrkflw_tui.worker.linux import IS_LINUX, NO_TOKEN, TOKEN_VARIABLE, adopt_orphans
 
 if TYPE_CHECKING:
@@ -27,26 +27,25 @@ PID_BYTES = 4
 UNKNOWN_CODE = 255
 
 
-@dataclass(frozen=True, slots=True)
 class Pipes:
     """Both ends of what connects a runner with the worker."""
 
-    given: tuple[int, int, int, int]
-    """The runner's: standard input, output, error, and the pipe that ends with the worker."""
-    kept: tuple[int, int, int, int]
-
-    @classmethod
-    def make(cls) -> Pipes:
-        """Make the pipes."""
-        line_out, line_in = os.pipe()
-        out, out_in = os.pipe()
-        error, error_in = os.pipe()
-        life, life_in = os.pipe()
-        return cls((line_out, out_in, error_in, life), (line_in, out, error, life_in))
+    def __init__(self) -> None:
+        line, self.line = os.pipe()
+        life, self.life = os.pipe()
+        self.ears = Ears()
+        self.given = (line, self.ears.out, self.ears.err, life, self.ears.hand)
+        """The runner's: its three streams, the pipe that ends with the worker, and a socket."""
 
     def close_given(self) -> None:
         """Close the runner's ends: it has them now."""
-        _close(self.given)
+        _close([self.given[0], self.given[3]])
+        self.ears.started()
+
+    def close(self) -> None:
+        """Close the worker's ends."""
+        _close([self.line, self.life])
+        self.ears.close()
 
 
 class Child:
@@ -55,25 +54,16 @@ class Child:
     def __init__(self, pid: int, pipes: Pipes, popen: subprocess.Popen[bytes] | None) -> None:
         self.pid = pid
         self.returncode: int | None = None
+        self.ears = pipes.ears
         self._popen = popen
-        self._line, out, error, self._life = pipes.kept
+        self._line, self._life = pipes.line, pipes.life
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = self._loop.create_future()
-        self._transports: list[asyncio.ReadTransport] = []
-        self.stdout = asyncio.StreamReader()
-        self.stderr = asyncio.StreamReader()
-        self._outputs = ((out, self.stdout), (error, self.stderr))
         self._handle: int | None = None
         self.is_reaped = False
 
-    async def open(self) -> None:
-        """Begin to read what it says, and to watch for its end."""
-        for descriptor, reader in self._outputs:
-            pipe = os.fdopen(descriptor, "rb", buffering=0)
-            transport, _ = await self._loop.connect_read_pipe(
-                lambda reader=reader: asyncio.StreamReaderProtocol(reader), pipe
-            )
-            self._transports.append(transport)
+    def watch(self) -> None:
+        """Begin to watch for its end."""
         os.set_blocking(self._line, False)
         if IS_LINUX:
             with suppress(OSError):  # an old kernel
@@ -135,9 +125,8 @@ class Child:
         else:
             with suppress(ChildProcessError):
                 os.waitpid(self.pid, os.WNOHANG)
-        for transport in self._transports:
-            transport.close()
         self.hang_up()
+        self.ears.close()
         _close([self._life, *([] if self._handle is None else [self._handle])])
 
 
@@ -163,20 +152,20 @@ class Children:
     async def start(self) -> Child:
         """Start a process. Raises `OSError` where the system has no room for one."""
         async with self._turn:
-            pipes = Pipes.make()
+            pipes = Pipes()
             try:
                 pid, popen = await self._fork(pipes), None
                 if not pid:
                     popen = self._spawn(pipes)
                     pid = popen.pid
             except BaseException:
-                _close(pipes.kept)
+                pipes.close()
                 raise
             finally:
                 pipes.close_given()
             child = Child(pid, pipes, popen)
             self._living.add(child)
-            await child.open()
+            child.watch()
             return child
 
     async def _fork(self, pipes: Pipes) -> int:
@@ -203,25 +192,26 @@ class Children:
         ours.setblocking(False)
         with theirs:
             streams = (subprocess.DEVNULL, None, None)
-            self._server = self._python("forkserver", theirs.fileno(), streams)
+            self._server = self._python("forkserver", [theirs.fileno()], streams)
         self._socket = ours
 
     def _spawn(self, pipes: Pipes) -> subprocess.Popen[bytes]:
-        line, out, error, life = pipes.given
-        return self._python("runner", life, (line, out, error))
+        line, out, error, life, hand = pipes.given
+        return self._python("runner", [life, hand], (line, out, error))
 
     def _python(
-        self, module: str, kept: int, streams: tuple[int | None, int | None, int | None]
+        self, module: str, kept: list[int], streams: tuple[int | None, int | None, int | None]
     ) -> subprocess.Popen[bytes]:
+        first, *more = map(str, kept)
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", f"wrkflw_tui.worker.{module}"),
-                *(str(kept), str(self._folder), str(self._database)),
+                *(first, str(self._folder), str(self._database), *more),
             ],
             stdin=streams[0],
             stdout=streams[1],
             stderr=streams[2],
-            pass_fds=[kept],
+            pass_fds=kept,
             cwd=self._folder,
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1", TOKEN_VARIABLE: NO_TOKEN},

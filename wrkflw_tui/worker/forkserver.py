@@ -20,8 +20,8 @@ from wrkflw_tui.worker.linux import name_process
 from wrkflw_tui.worker.readiness import load_all
 
 PID = struct.Struct("=i")
-DESCRIPTORS = 4
-"""Standard input, output and error, and the pipe that ends with the worker."""
+DESCRIPTORS = 5
+"""Standard input, output and error, the pipe that ends with the worker, and the socket for more."""
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def _become(descriptors: list[int], folder: str, database: str) -> None:
         with suppress(OSError):
             os.chdir(folder)  # it may have been made anew since
         sys.argv = [runner.__file__]
-        code = runner.serve(descriptors[3], database)
+        code = runner.serve(descriptors[3], descriptors[4], database)
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:

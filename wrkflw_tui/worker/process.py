@@ -9,28 +9,19 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.engine.errors import StorageError
-from wrkflw_tui.store import logs
-from wrkflw_tui.worker.capture import LineReader
 from wrkflw_tui.worker.job import STOP, Job
 from wrkflw_tui.worker.linux import end_all, token_of
+from wrkflw_tui.worker.log import Log
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from wrkflw_tui.store.claims import Claim
     from wrkflw_tui.store.database import Database
-    from wrkflw_tui.store.logs import Stream, Stretch
     from wrkflw_tui.worker.children import Child
 
 GRACE = 5.0
 """Seconds that a run which was told to end may take before its process is killed."""
-FLUSH = 0.1
-"""Seconds that a line waits at most before it is put on record."""
-HELD = 2000
-"""Stretches that wait for the file before the run has to."""
-DRAIN = 1.0
-"""Seconds that the last output of a runner that ended is waited for."""
 EXIT_LOOK = 0.02
 """Seconds between two looks whether a process has ended."""
 
@@ -67,27 +58,20 @@ class RunnerProcess:
         )
         self._process.say(job.to_line())
 
-    async def listen(self, database: Database, key: int) -> int:
+    async def listen(self, database: Database, key: int, limit: int) -> int:
         """Keep all that the run prints until its process ends; return the exit code."""
-        log = _Log(database, key)
-        readers = [
-            asyncio.create_task(_read(pipe, LineReader(stream, self._nonce), log))
-            for stream, pipe in self._pipes()
-        ]
+        log = Log(database, key, limit)
+        ears = self._process.ears
+        ears.listen(self._nonce, log)
         keeper = asyncio.create_task(log.keep())
         try:
             code = await self._process.wait()
-            # A grandchild may hold the pipe open for ever: its end is not waited for.
-            await asyncio.wait(readers, timeout=DRAIN)
+            await ears.drain()
         finally:
-            for task in (*readers, keeper):
-                task.cancel()
-            await asyncio.gather(*readers, keeper, return_exceptions=True)
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
             await log.flush()
         return code
-
-    def _pipes(self) -> list[tuple[Stream, asyncio.StreamReader]]:
-        return [("stdout", self._process.stdout), ("stderr", self._process.stderr)]
 
     def stop(self) -> None:
         """Ask it to leave the run for a later process."""
@@ -114,53 +98,12 @@ class RunnerProcess:
     def dismiss(self) -> None:
         """Let an idle runner end: its line is closed."""
         self._process.hang_up()
+        self._process.ears.close()
 
     async def reap(self) -> None:
         """Let go of a process that has ended; its group cannot be killed any more."""
         await self._process.wait()
         self._process.reap()
-
-
-class _Log:
-    """Stretches on their way to the record: put by the readers, written a few times a second."""
-
-    def __init__(self, database: Database, key: int) -> None:
-        self._database = database
-        self._key = key
-        self._pending: list[Stretch] = []
-        self._some = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-
-    async def put(self, stretches: list[Stretch]) -> None:
-        """Add stretches; waits while the file is slower than the run, so that its pipe fills."""
-        self.add(stretches)
-        await self._room.wait()
-
-    def add(self, stretches: list[Stretch]) -> None:
-        """Add stretches without waiting."""
-        self._pending += stretches
-        if self._pending:
-            self._some.set()
-        if len(self._pending) > HELD:
-            self._room.clear()
-
-    async def keep(self) -> None:
-        """Write what was put, until cancelled."""
-        while True:
-            await self._some.wait()
-            await asyncio.sleep(FLUSH)
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Write what was put so far."""
-        batch, self._pending = self._pending, []
-        self._some.clear()
-        if batch:
-            # Submitted is as good as written: writes are done in order, also after a cancel.
-            with suppress(StorageError):
-                await self._database.write(lambda c: logs.append(c, self._key, batch))
-        self._room.set()
 
 
 async def exit_code(process: asyncio.subprocess.Process) -> int:
@@ -171,14 +114,6 @@ async def exit_code(process: asyncio.subprocess.Process) -> int:
     while process.returncode is None:  # noqa: ASYNC110 - nothing tells of an exit alone
         await asyncio.sleep(EXIT_LOOK)
     return process.returncode
-
-
-async def _read(pipe: asyncio.StreamReader, lines: LineReader, log: _Log) -> None:
-    try:
-        while data := await pipe.read(65536):
-            await log.put(lines.feed(data))
-    finally:
-        log.add(lines.close())
 
 
 def describe_exit(code: int) -> str:

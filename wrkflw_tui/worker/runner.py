@@ -32,6 +32,7 @@ from wrkflw_tui.engine.threads import STEP_THREAD
 from wrkflw_tui.engine.values import LeftBehind, Value
 from wrkflw_tui.store.claims import Claim
 from wrkflw_tui.store.storage import WorkflowStorage
+from wrkflw_tui.worker import private
 from wrkflw_tui.worker.capture import install
 from wrkflw_tui.worker.job import STOP, Job
 from wrkflw_tui.worker.line import end_group, take_line
@@ -54,15 +55,18 @@ LEFT_TASKS = 1.0
 
 
 def main() -> None:
-    """Be a runner that was started from nothing: called with the pipe, the folder, the record."""
-    os._exit(serve(int(sys.argv[1]), sys.argv[3]))
+    """Be a runner that was started from nothing.
+
+    Called with its pipe, the folder, the record, and the socket that it hands pipes over.
+    """
+    os._exit(serve(int(sys.argv[1]), int(sys.argv[4]), sys.argv[3]))
 
 
-def serve(life: int, database: str) -> int:
+def serve(life: int, hand: int, database: str) -> int:
     """Get ready, wait for a job, do it, and return the exit code.
 
     The process is to be ended then, whatever threads a step has left. `life` is a pipe whose other
-    end only the worker has.
+    end only the worker has; over `hand` it is handed the pipes of the run's children.
     """
     name_process("wrkflw-runner")
     line = take_line()
@@ -76,7 +80,7 @@ def serve(life: int, database: str) -> int:
         return 0  # the worker ended before it had a job for us
     job = Job.from_line(first)
     storage.max_result_bytes = job.max_result_bytes
-    code = _work(job, storage, loop, line)
+    code = _work(job, storage, loop, line, hand)
     outlive(life)
     return code
 
@@ -94,9 +98,12 @@ def _nothing(_: object) -> None:
     """Do nothing, with a connection that had to be opened for it."""
 
 
-def _work(job: Job, storage: WorkflowStorage, loop: asyncio.Runner, line: BinaryIO) -> int:
+def _work(
+    job: Job, storage: WorkflowStorage, loop: asyncio.Runner, line: BinaryIO, hand: int
+) -> int:
     bear(token_of(job.run_id))
     out, err = install(job.nonce)
+    private.install(hand)
     # The walk's own thread must get its turn beside a step that computes.
     sys.setswitchinterval(0.0005)
     runner = Runner(job, storage)
@@ -111,7 +118,7 @@ def _work(job: Job, storage: WorkflowStorage, loop: asyncio.Runner, line: Binary
         code = 1
     for stream in (out, err):
         with suppress(OSError):
-            stream.finish()
+            stream.flush()
     return code
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 def serve(config: Config, *, max_runs: int, for_app: bool, until_idle: bool = False) -> int:
     """Run a worker until it is told to stop, or is idle; return the exit code."""
+    # The thread that commits holds everybody up while it waits for one that reads much output.
+    sys.setswitchinterval(0.0005)
     asyncio.run(_serve(config, max_runs, for_app, until_idle))
     return 0
 

@@ -276,7 +276,7 @@ class Worker:
 
     async def _watch_run(self, runner: RunnerProcess, claim: Claim) -> None:
         try:
-            code = await runner.listen(self._database, claim.key)
+            code = await runner.listen(self._database, claim.key, self._config.max_log_bytes)
             while not await self._has_settled(runner, claim, code) and not self._stopped.is_set():
                 await self._wait(SETTLE_LOOK)
         finally:

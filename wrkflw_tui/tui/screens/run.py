@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Log, Static, TextArea
+from textual.widgets import Static, TextArea
 
 from wrkflw_tui.engine.models import ENDED
 from wrkflw_tui.tui import deeds, run_text, text
 from wrkflw_tui.tui.run_record import STRETCHES, RunRecord
 from wrkflw_tui.tui.screens.place import AppScreen
 from wrkflw_tui.tui.tree import TreeLine, length, live_path, progress_words, seconds_of
+from wrkflw_tui.tui.widgets.log_pane import LogPane
 from wrkflw_tui.tui.widgets.page import say
 from wrkflw_tui.tui.widgets.rows import Column, Row, Rows, cell
 from wrkflw_tui.tui.widgets.tab_strip import TabStrip
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from wrkflw_tui.engine.models import RunSummary
     from wrkflw_tui.tui.known import Change
+    from wrkflw_tui.tui.widgets.filter_bar import FilterBar
 
 RUN = ""
 """The key of the first line, which stands for the run itself."""
@@ -45,6 +47,9 @@ class RunScreen(AppScreen):
         Binding("R", "again", "Again", id="run.again", tooltip="Run again with the same input"),
         Binding("f", "follow", "Follow", id="run.follow", tooltip="Follow the live step again"),
         Binding("l", "logs", "Logs", id="run.logs"),
+        Binding(
+            "slash", "search", "Search", id="run.search", key_display="/", tooltip="Search the logs"
+        ),
         Binding("right", "tab(1)", "Next tab", id="run.next_tab", show=False),
         Binding("left,h", "tab(-1)", "Previous tab", id="run.previous_tab", show=False),
         Binding("y", "copy", "Copy", id="run.copy", tooltip="Copy the pane"),
@@ -71,7 +76,7 @@ class RunScreen(AppScreen):
         steps.border_title = "Steps"
         area = TextArea(read_only=True, show_cursor=False, id="text")
         area.highlight_cursor_line = False
-        log = Log(id="log")
+        log = LogPane(id="log")
         pane = Vertical(TabStrip(run_text.TABS), area, log, id="pane", classes="panel")
         yield Horizontal(steps, pane, id="body")
         yield Timeline(id="timeline", classes="panel")
@@ -163,13 +168,18 @@ class RunScreen(AppScreen):
             strip.active = self._fitting_tab(path)
         self.set_class(strip.active == "Logs", "-logs")
         self.query_one("#pane").border_title = self._pane_title(path)
-        self.query_one("#pane").border_subtitle = (
-            "following" if self._following and self._is_live else ""
-        )
+        self._show_subtitle()
         if strip.active == "Logs":
             self._show_log("" if self._following else path)
         else:
             self._show_text(path, strip.active)
+
+    def _show_subtitle(self) -> None:
+        log = self.query_one(LogPane)
+        words = ["following"] if self._following and self._is_live else []
+        if log.is_searching and self.has_class("-logs"):
+            words.insert(0, log.found)
+        self.query_one("#pane").border_subtitle = "  ".join(words)
 
     def _fitting_tab(self, path: str) -> str:
         step, run = self.record.results.get(path), self.record.run
@@ -204,14 +214,14 @@ class RunScreen(AppScreen):
         self._shown = (path, tab)
 
     def _show_log(self, path: str) -> None:
-        log = self.query_one(Log)
+        log = self.query_one(LogPane)
         shown_path, count = self._log_shown
         if shown_path != path or count == 0:
             log.clear()
             count = 0
-        fresh = list(run_text.log_lines(self.record.log[count:], path))
+        fresh = list(run_text.log_entries(self.record.log[count:], path))
         if fresh:
-            log.write_lines(fresh)
+            log.write(fresh)
         self._log_shown = (path, len(self.record.log))
 
     # -- what the person does
@@ -240,6 +250,42 @@ class RunScreen(AppScreen):
         """Show the logs."""
         self._choose_tab("Logs")
 
+    async def action_search(self) -> None:
+        """Type what the logs are searched for."""
+        from wrkflw_tui.tui.widgets.filter_bar import FilterBar  # an Input costs at start
+
+        self._choose_tab("Logs")
+        bar = self._search_bar()
+        if bar is None:
+            bar = FilterBar()
+            await self.query_one("#pane").mount(bar)
+        bar.open()
+
+    def _search_bar(self) -> FilterBar | None:
+        return cast("FilterBar | None", self.query_one_optional("FilterBar"))
+
+    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
+        """Search while it is typed."""
+        self.query_one(LogPane).search(event.text)
+        self._show_subtitle()
+
+    def on_filter_bar_closed(self) -> None:
+        """Go to the first line found."""
+        log = self.query_one(LogPane)
+        log.focus()
+        if log.is_searching:
+            log.action_match(1)
+
+    def on_log_pane_found(self) -> None:
+        """Show how far the search is."""
+        self._show_subtitle()
+
+    def on_log_pane_cleared(self) -> None:
+        """Put the search away."""
+        if (bar := self._search_bar()) is not None:
+            bar.clear()
+        self._show_subtitle()
+
     def _choose_tab(self, tab: str) -> None:
         had_focus = self.focused is not None and self.focused.id in ("text", "log")
         self._tab_is_chosen = True
@@ -252,7 +298,7 @@ class RunScreen(AppScreen):
         """Follow the live step again."""
         self._following, self._tab_is_chosen = True, False
         self._show()
-        self.query_one(Log).scroll_end(animate=False)
+        self.query_one(LogPane).scroll_end(animate=False)
 
     def action_answer(self) -> None:
         """Answer the chosen step's question, else the first that is open."""
