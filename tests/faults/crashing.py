@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,10 @@ import jsonschema  # noqa: F401 - each life would import it anew
 import psutil  # noqa: F401
 
 from wrkflw_tui import (
+    NotSuspended,
     RetryPolicy,
     RunAlreadyClaimed,
+    RunEnded,
     StepContext,
     WorkflowFailed,
     WorkflowStorage,
@@ -217,9 +220,10 @@ class Life:
             else:
                 await run.start(1)
         except WorkflowSuspended as suspended:
-            await self.tell(run, random.choice(suspended.questions))
-        except (RunAlreadyClaimed, WorkflowFailed):
-            pass  # another process has it; the record says how it failed
+            with suppress(NotSuspended, RunEnded):  # another process has told it
+                await self.tell(run, random.choice(suspended.questions))
+        except (RunAlreadyClaimed, RunEnded, WorkflowFailed):
+            pass  # another process has it, or was quicker; the record says how it failed
 
     async def tell(self, run: Any, question: Question) -> None:
         if question.kind == "event":
