@@ -49,15 +49,14 @@ def _fork(descriptors: list[int], line: socket.socket, folder: str, database: st
     with suppress(OSError):
         between = os.fork()
         if between == 0:
-            pid = 0
             with suppress(OSError):
-                pid = os.fork()
-                if pid == 0:
+                if os.fork() == 0:
+                    os.setsid()  # before anybody knows of it: its group can be killed from then on
+                    os.write(write_end, PID.pack(os.getpid()))
                     os.close(read_end)
                     os.close(write_end)
                     line.close()
                     _become(descriptors, folder, database)
-            os.write(write_end, PID.pack(pid))
             os._exit(0)
         os.waitpid(between, 0)
     os.close(write_end)
@@ -69,7 +68,6 @@ def _fork(descriptors: list[int], line: socket.socket, folder: str, database: st
 def _become(descriptors: list[int], folder: str, database: str) -> None:
     code = 1
     try:
-        os.setsid()
         for number, descriptor in enumerate(descriptors[:3]):
             os.dup2(descriptor, number)
             os.close(descriptor)
