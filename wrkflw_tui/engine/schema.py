@@ -41,9 +41,13 @@ def plain_json(value: object) -> str:
     return text
 
 
+BYTES_A_CHARACTER = 4
+"""Bytes that a character takes at most: a text that is short enough need not be measured."""
+
+
 def check_size(what: str, text: str, limit: int) -> None:
     """Raise `TooLarge` where a JSON text takes more bytes than are kept."""
-    if len(text) > limit // 4 and (size := len(text.encode())) > limit:
+    if len(text) > limit // BYTES_A_CHARACTER and (size := len(text.encode())) > limit:
         raise TooLarge(
             f"{what} takes {size:,} bytes as JSON, and at most {limit:,} are kept: write it to a"
             " file and return its path, or raise max_result_mb"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
@@ -71,11 +72,10 @@ class Value:
 
     def items(self) -> Items:
         """Return the items of a list. Raises `TypeError` where it is none."""
-        texts = list(_split(self.text))
         schema = self._schema.items
         if schema is not None:
-            return _Lazy(texts, lambda _, text: Value(text, schema))
-        return _Lazy(texts, lambda index, text: _ItemOf(self, index, text))
+            return _Lazy(self.text, lambda _, text: Value(text, schema))
+        return _Lazy(self.text, lambda index, text: _ItemOf(self, index, text))
 
 
 class _ItemOf(Value):
@@ -163,30 +163,33 @@ class DictValue(Value):
 class _Lazy:
     """Values that are made when asked for: of ten thousand items few are in hand at once."""
 
-    __slots__ = ("_make", "_texts")
+    __slots__ = ("_make", "_places", "_text")
 
-    def __init__(self, texts: list[str], make: Callable[[int, str], Value]) -> None:
-        self._texts = texts
+    def __init__(self, text: str, make: Callable[[int, str], Value]) -> None:
+        self._text = text
+        self._places = array("Q", _places(text))
         self._make = make
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._places) // 2
 
     def __getitem__(self, index: int, /) -> Value:
-        return self._make(index, self._texts[index])
+        begin, end = self._places[2 * index : 2 * index + 2]
+        return self._make(index, self._text[begin:end])
 
 
 _scan = json.JSONDecoder().raw_decode
 
 
-def _split(text: str) -> Iterator[str]:
-    """Yield each item of a JSON list as it is written. Raises `TypeError` where it is none."""
+def _places(text: str) -> Iterator[int]:
+    """Yield where each item of a JSON list begins and ends. Raises `TypeError` where it is none."""
     if not text.startswith("["):
         raise TypeError("it is no list")
     at = _skip(text, 1)
     while text[at] != "]":
         _, end = _scan(text, at)
-        yield text[at:end]
+        yield at
+        yield end
         at = _skip(text, end)
 
 

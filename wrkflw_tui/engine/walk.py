@@ -31,7 +31,7 @@ from wrkflw_tui.engine.nodes import (
     WaitNode,
     WorkflowNode,
 )
-from wrkflw_tui.engine.schema import check_size
+from wrkflw_tui.engine.schema import BYTES_A_CHARACTER, check_size
 from wrkflw_tui.engine.steps import walk_step
 from wrkflw_tui.engine.values import Bailed, FailureValue, LeftBehind, Parked, StepFailed, Value
 from wrkflw_tui.engine.waiting import walk_sleep, walk_wait
@@ -292,7 +292,9 @@ class Walk:
         if isinstance(value, Value):
             value = schema.validate(value.take())
         text, live = schema.store(value)
-        check_size(f"a value of {schema}", text, self.journal.max_result_bytes)
+        limit = self.journal.max_result_bytes
+        if len(text) > limit // BYTES_A_CHARACTER:
+            check_size(f"a value of {schema}", text, limit)
         return text, live
 
     def failure(self, path: str, error: BaseException) -> StepFailed:

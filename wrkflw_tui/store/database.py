@@ -23,7 +23,10 @@ T = TypeVar("T")
 FEW = 4
 """Works that the loop's own thread commits at most in one turn."""
 SLOW = 0.005
-"""Seconds; after a commit that took longer the writer's thread commits for a while."""
+"""Seconds; after two commits in a row that took longer the writer's thread commits for a while.
+
+One alone is a checkpoint, which comes after some hundred commits on any disk.
+"""
 MUCH = 1 << 21
 """Bytes of large writes after which the log of writes is moved into the file."""
 PAUSE = 10
@@ -67,6 +70,7 @@ class CommitHere:
         self._turn = Turn(path)
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
+        self._slow = 0
         self._not_before = 0.0
         self.may_begin = False
         """Set once the writer's thread has opened the file."""
@@ -86,7 +90,8 @@ class CommitHere:
             finally:
                 self._turn.leave()
                 took = time.monotonic() - began
-                if took > SLOW:
+                self._slow = self._slow + 1 if took > SLOW else 0
+                if self._slow > 1:
                     self._not_before = began + took * PAUSE
         except StorageError:
             return False
