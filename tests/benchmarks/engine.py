@@ -158,21 +158,38 @@ class Foreach:
     bytes_an_item: float
 
 
-async def foreach(folder: Path, items: int, *, memory: bool = False) -> Foreach:
+def over_models() -> Workflow[Count, Count]:
     @step(id="items")
     async def numbers(count: Count) -> list[Count]:
         return [Count(n=n) for n in range(count.n)]
 
     def done(counts: list[Count]) -> Count:
-        return Count(n=0)  # the items' own models are the author's memory, not the engine's
+        return Count(n=len(counts))
 
-    flow = (
-        create_workflow(id="foreach", input_schema=Count, output_schema=Count)
-        .then(numbers)
-        .foreach(add_one_step, concurrency=WIDTH)
-        .map(done)
-        .commit()
-    )
+    builder = create_workflow(id="foreach", input_schema=Count, output_schema=Count)
+    return builder.then(numbers).foreach(add_one_step, concurrency=WIDTH).map(done).commit()
+
+
+def over_numbers() -> Workflow[Count, Count]:
+    """The same with bare numbers: ten thousand models in a list are the author's own memory."""
+
+    @step(id="items")
+    async def numbers(count: Count) -> list[int]:
+        return list(range(count.n))
+
+    @step(id="add")
+    async def add(n: int) -> int:
+        return n + 1
+
+    def done(counts: list[int]) -> Count:
+        return Count(n=len(counts))
+
+    builder = create_workflow(id="foreach", input_schema=Count, output_schema=Count)
+    return builder.then(numbers).foreach(add, concurrency=WIDTH).map(done).commit()
+
+
+async def foreach(folder: Path, items: int, *, memory: bool = False) -> Foreach:
+    flow = over_numbers() if memory else over_models()
     storage = WorkflowStorage(folder / f"foreach-{items}.db")
     await chain(1).create_run(storage=storage).start(Count(n=0))
     if memory:
