@@ -27,7 +27,7 @@ from engine.model.check import (
 from engine.model.drive import Files, Life, QuickClock, images_after_each_commit
 from engine.model.reference import Fail, Undetermined, courses_again, courses_of
 from engine.model.strategies import flows
-from engine.model.tree import Flow, Foreach, Parallel, Step, Then, named
+from engine.model.tree import Flow, Foreach, Loop, Parallel, Step, Then, named
 from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -232,6 +232,7 @@ async def _forks(drawn: Example) -> None:
 
 @given(tree=trees, value=values, seed=seeds)
 @pinned(Then(Step(fails=1), recover=Step(fails=1)))
+@pinned(Then(Flow((Loop(Step(sets=True), times=4),), state=True), recover=Step(fails=1)))
 @examples(90)
 def test_a_failed_run_goes_on_once_more_as_the_reference_says(
     template: Path, tree: Flow, value: int, seed: int

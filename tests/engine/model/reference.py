@@ -306,7 +306,7 @@ def _then(node: Then, value: int, scope: Scope) -> list[Course]:
     courses: list[Course] = []
     is_handled = node.recover is not None and scope.prefix + node.recover.id in scope.known
     # What a handler was entered for is not tried again.
-    here = replace(scope, known={}) if is_handled else scope
+    here = _as_at_first(scope, scope.prefix + node.body.id) if is_handled else scope
     for course in _body(node.body, value, here):
         failed = course.outcome
         if node.recover is None or not isinstance(failed, Fail):
@@ -317,6 +317,18 @@ def _then(node: Then, value: int, scope: Scope) -> list[Course]:
         handled = _body(node.recover, weight, here, failure=True)
         courses += [course.then(later) for later in handled]
     return courses
+
+
+def _as_at_first(scope: Scope, body: str) -> Scope:
+    """Return where a body stood that is not walked again: what it has set was not set yet."""
+
+    def others(fields: Fields) -> Fields:
+        inside = (f"{body}/", body)
+        return {key: value for key, value in fields.items() if not key[1].startswith(inside)}
+
+    before = scope.before
+    before = replace(before, set=others(before.set), may_set=others(before.may_set))
+    return replace(scope, known={}, before=before)
 
 
 def _map(id: str, output: object, scope: Scope, *, fails: bool = False) -> list[Course]:
