@@ -76,7 +76,7 @@ def end_of(terminal: int) -> None:
 
 def fill(path: Path, automations: Path, workflows: int = 50, runs: int = 1000) -> None:
     """Make a record with that many workflows, each with its file, and runs."""
-    from wrkflw_tui.store import catalog
+    from wrkflw_tui.store import catalog, graphs
     from wrkflw_tui.store.file import closing_connection, prepare, transaction
 
     prepare(path)
@@ -94,15 +94,17 @@ def fill(path: Path, automations: Path, workflows: int = 50, runs: int = 1000) -
                 id, file.file, f"Number {n}", (), schema, schema, graph, 5, "hash"
             )
             catalog.record_file(connection, file, [entry])
+        graph_id = graphs.keep(connection, graph)
         connection.executemany(
-            "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, graph,"
-            " steps_done, steps_total, created_at, updated_at, started_at, finished_at, revision)"
+            "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input,"
+            " graph_id, steps_done, steps_total, created_at, updated_at, started_at, finished_at,"
+            " revision)"
             " VALUES (?, ?, 'success', 'app', '{}', ?, 5, 5, ?, ?, ?, ?, ?)",
             [
                 (
                     f"run-{n}",
                     f"workflow-{n % workflows:02}",
-                    graph,
+                    graph_id,
                     now - (runs - n) * 60_000_000,
                     now - (runs - n) * 60_000_000,
                     now - (runs - n) * 60_000_000,

@@ -19,6 +19,7 @@ from drawing.graphs import (
 from tui.record import Recorder
 
 from wrkflw_tui.engine.models import ErrorInfo, Question
+from wrkflw_tui.store import graphs
 from wrkflw_tui.store.file import closing_connection, prepare, transaction
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def build(path: Path) -> str:
     with closing_connection(path) as connection, transaction(connection):
         record = Recorder(connection)
         run_id = record.run("month-end", "suspended", 900, None, done=7)
-        connection.execute("UPDATE wrkflw_workflow_runs SET graph = ?", (GRAPH,))
+        graph_id = graphs.keep(connection, GRAPH)
+        connection.execute("UPDATE wrkflw_workflow_runs SET graph_id = ?", (graph_id,))
         _steps(record, run_id)
         _tell_what_is_waited_for(connection)
     return run_id

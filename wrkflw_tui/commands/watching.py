@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.drawing.definition import Node, read
 from wrkflw_tui.engine.models import OPEN, RunSummary, StepResult, WorkflowSnapshot
 from wrkflw_tui.store import catalog, runs
+from wrkflw_tui.store.graphs import GRAPH
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,7 +51,7 @@ class Watched:
         return True
 
     def _graph(self) -> tuple[tuple[Node, ...], bool]:
-        row = runs.run_row(self._connection, self.run.run_id, "graph")
+        row = runs.run_row(self._connection, self.run.run_id, GRAPH)
         return (self.nodes, False) if row["graph"] is None else (read(row["graph"]), True)
 
     def snapshot(self) -> WorkflowSnapshot:

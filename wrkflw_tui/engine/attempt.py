@@ -46,16 +46,19 @@ async def attempt(
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0
     try:
-        if step.timeout is None:
-            result = await _call(step, arguments, before)
-        else:
+        if step.timeout is not None:
             result = await _call_in_time(step, arguments, step.timeout, cancelled, clock)
-    except asyncio.CancelledError:
-        cancelled.set()
-        raise
-    except BaseException:
-        _settle(task, before, is_ending)
-        raise
+        else:
+            result = await _called(step, arguments)
+    except BaseException as error:
+        raised = _outcome(error, task, before)
+        if isinstance(raised, asyncio.CancelledError):
+            cancelled.set()
+        else:
+            _settle(task, before, is_ending)
+        if raised is error:
+            raise
+        raise raised from error
     _settle(task, before, is_ending)
     return result
 
@@ -74,32 +77,43 @@ def _settle(task: asyncio.Task[object] | None, before: int, is_ending: Callable[
         task.uncancel()
 
 
-async def _call(
-    step: Step[object, object], arguments: tuple[object, ...], before: int = 0
-) -> object:
-    try:
-        if step.is_async:
-            return await cast("Awaitable[object]", step.function(*arguments))
-        return await call_on_thread(step.function, *arguments)
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
+def _called(step: Step[object, object], arguments: tuple[object, ...]) -> Awaitable[object]:
+    if step.is_async:
+        return cast("Awaitable[object]", step.function(*arguments))
+    return call_on_thread(step.function, *arguments)
+
+
+def _outcome(error: BaseException, task: asyncio.Task[object] | None, before: int) -> BaseException:
+    """Return what is raised where a step's function has raised something."""
+    if isinstance(error, asyncio.CancelledError):
         if task is not None and task.cancelling() > before:
-            raise
-        raise AttemptFailed(error) from error  # the step's own doing: nobody cancelled it
-    except BaseExceptionGroup as group:
+            return error
+        return AttemptFailed(error)  # the step's own doing: nobody cancelled it
+    if isinstance(error, BaseExceptionGroup):
         # A task group of the step's own wraps what its tasks raise.
+        group = cast("BaseExceptionGroup[BaseException]", error)
         asked = group.subgroup((Suspend, Bail))
-        if asked is not None:
-            raise _first(asked) from None
-        raise AttemptFailed(group) from group
-    except (Exception, SystemExit) as error:
+        return AttemptFailed(group) if asked is None else _first(asked)
+    if isinstance(error, Exception | SystemExit) and not isinstance(error, AttemptFailed):
         # sys.exit() in a step ends the step, not the process that walks the run.
-        raise AttemptFailed(error) from error
+        return AttemptFailed(error)
+    return error
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner  # pyright: ignore[reportUnknownArgumentType] - a group's parameter is not narrowed
+
+
+async def _call(step: Step[object, object], arguments: tuple[object, ...]) -> object:
+    """Call the function in a task of its own."""
+    try:
+        return await _called(step, arguments)
+    except BaseException as error:
+        raised = _outcome(error, asyncio.current_task(), 0)
+        if raised is error:
+            raise
+        raise raised from error
 
 
 async def _call_in_time(

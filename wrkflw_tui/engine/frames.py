@@ -153,6 +153,10 @@ class StateView:
         return self._read
 
 
+NO_STATE = StateView(None)
+"""What an attempt sees where there is no state: nothing can be set in it."""
+
+
 def _state_of(
     workflow: Workflow[object, object], prefix: str, journal: Journal, outer: Frame | None
 ) -> State | None:

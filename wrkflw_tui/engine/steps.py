@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from wrkflw_tui.engine.attempt import AttemptFailed, attempt
 from wrkflw_tui.engine.context import Bail, StopFlag, Suspend, current_step
 from wrkflw_tui.engine.errors import StepCrashed, describe_error
-from wrkflw_tui.engine.frames import StateView
+from wrkflw_tui.engine.frames import NO_STATE, StateView
 from wrkflw_tui.engine.models import ErrorInfo, Question, to_micros
 from wrkflw_tui.engine.schema import check_size, plain_json
 from wrkflw_tui.engine.values import Bailed, LeftBehind, StepFailed, Value
@@ -56,7 +56,7 @@ class _StepWalk:
             await self._take_up(known)
         while True:
             entry = journal.start(self._path, self._step.id, "step", self._value.text)
-            state = StateView(self._frame.state)
+            state = NO_STATE if self._frame.state is None else StateView(self._frame.state)
             try:
                 taken = self._step.input_schema.validate(self._value.take())
             except Exception as error:  # Pydantic's, or whatever an author's validator raises

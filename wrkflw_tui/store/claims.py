@@ -12,7 +12,7 @@ from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import RunEnded, RunNotFound
 from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.models import ENDED, ErrorInfo, RunStatus
-from wrkflw_tui.store import leases, queues
+from wrkflw_tui.store import graphs, leases, queues
 from wrkflw_tui.store.file import next_run_revision, tell_worker
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def enqueue(
     ).fetchone()
     graph, steps_total, definition_hash = known or (None, 0, None)
     connection.execute(
-        "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, graph,"
+        "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, graph_id,"
         " steps_total, definition_hash, schedule_id, due_at, created_at, updated_at, revision)"
         " VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -60,7 +60,7 @@ def enqueue(
             workflow_id,
             trigger,
             input,
-            graph,
+            None if graph is None else graphs.keep(connection, graph),
             steps_total,
             definition_hash,
             schedule_id,
@@ -277,10 +277,11 @@ def define(
     now: int | None = None,
 ) -> None:
     """Note which definition a run follows from here on, and when its time is up."""
+    graph_id = graphs.keep(connection, graph)
     connection.execute(
-        "UPDATE wrkflw_workflow_runs SET graph = ?, definition_hash = ?, steps_total = ?"
-        " WHERE id = ? AND graph IS NOT ?",
-        (graph, definition_hash, steps_total, key, graph),
+        "UPDATE wrkflw_workflow_runs SET graph_id = ?, definition_hash = ?, steps_total = ?"
+        " WHERE id = ? AND graph_id IS NOT ?",
+        (graph_id, definition_hash, steps_total, key, graph_id),
     )
     if timeout is not None:
         due = (micros_now() if now is None else now) + round(timeout.total_seconds() * 1_000_000)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, cast
 from wrkflw_tui.engine.differences import check_definition
 from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunNotFound, UnknownPath
 from wrkflw_tui.engine.forking import is_settled, place_of
+from wrkflw_tui.store import graphs
 from wrkflw_tui.store.claims import is_abandoned
 from wrkflw_tui.store.file import next_run_revision
+from wrkflw_tui.store.graphs import GRAPH
 from wrkflw_tui.store.record import load_entries
 
 if TYPE_CHECKING:
@@ -53,7 +55,8 @@ def fork(
     Raises `RunNotFound`, `RunAlreadyClaimed`, `UnknownPath` and `DefinitionChanged`.
     """
     row = connection.execute(
-        "SELECT id, status, graph FROM wrkflw_workflow_runs WHERE run_id = ? AND workflow_id = ?",
+        f"SELECT id, status, {GRAPH} FROM wrkflw_workflow_runs"
+        " WHERE run_id = ? AND workflow_id = ?",
         (run_id, definition.workflow_id),
     ).fetchone()
     if row is None:
@@ -70,7 +73,7 @@ def fork(
     check_definition(new_id, row["graph"], definition.graph, reached)
     revision = next_run_revision(connection)
     key = connection.execute(
-        "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, graph,"
+        "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, graph_id,"
         " definition_hash, steps_total, forked_from_run, forked_from_path, forked_input,"
         " created_at, updated_at, revision)"
         " SELECT ?, workflow_id, 'queued', ?, input, ?, ?, ?, run_id, ?, ?, ?, ?, ?"
@@ -78,7 +81,7 @@ def fork(
         (
             new_id,
             trigger,
-            definition.graph,
+            graphs.keep(connection, definition.graph),
             definition.definition_hash,
             definition.steps_total,
             at,

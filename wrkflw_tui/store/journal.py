@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.journal import Entry
 from wrkflw_tui.engine.models import CONTAINERS, ENDED, Question
-from wrkflw_tui.store.record import Record, hear, newest_message
+from wrkflw_tui.store.record import Record, hear
 from wrkflw_tui.store.rows import Row, Work
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.models import NodeKind, Progress, RunStatus, StepStatus
     from wrkflw_tui.store.database import Database
     from wrkflw_tui.store.listener import Listener
-
-Opening: TypeAlias = "Callable[[sqlite3.Connection, int], int]"
-"""Puts a new run on record in the journal's first transaction; returns its key."""
+    from wrkflw_tui.store.rows import Opening
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two writes that nobody waits for: of how far steps are, and which are through."""
@@ -334,7 +332,7 @@ class SqliteJournal:
         work = Work(self.key, self._epoch, self._now(), self._order)
         work.at_work, work.done = self._at_work(), self._done
         for order, row in rows.items():
-            work.rows.append(row.values(progress.get(order)))
+            row.put(work, progress.get(order))
             if row.entry.state is not None:
                 work.states = self.record.states
         if self._taken or self._refused:
@@ -347,10 +345,8 @@ class SqliteJournal:
         if self.key is None:
             work.find_key = lambda: self.key
         if self._opening is not None:
-            opening, self._opening = self._opening, None
-            work.opening = lambda connection, revision: self._open_run(
-                connection, opening, revision
-            )
+            work.opening, self._opening = self._opening, None
+            work.on_open = self._set_key
         return work
 
     def _take_progress(self, rows: dict[int, Row]) -> dict[int, Progress]:
@@ -362,10 +358,9 @@ class SqliteJournal:
                 rows.setdefault(row.entry.order, row)
         return progress
 
-    def _open_run(self, connection: sqlite3.Connection, opening: Opening, revision: int) -> int:
-        self.key = opening(connection, revision)
-        self.record.last_message = newest_message(connection)
-        return self.key
+    def _set_key(self, key: int, newest_message: int) -> None:
+        self.key = key
+        self.record.last_message = newest_message
 
     def _set_finished_as(self, status: RunStatus) -> None:
         self._finished_as = status
@@ -373,6 +368,9 @@ class SqliteJournal:
     def _at_work(self) -> str:
         if not self._active and not self._open:
             return "[]"
+        if len(self._active) == 1 and not self._open:
+            (row,) = self._active.values()
+            return "[]" if row.entry.kind in CONTAINERS else f'["{row.entry.path}"]'
         paths = [r.entry.path for r in self._active.values() if r.entry.kind not in CONTAINERS]
         paths += [r.entry.path for r in self._open.values() if r.entry.kind not in CONTAINERS]
         # As JSON by hand: a path holds nothing that would need an escape.

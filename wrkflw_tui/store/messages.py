@@ -20,6 +20,7 @@ from wrkflw_tui.engine.errors import (
 )
 from wrkflw_tui.engine.models import ENDED, Question
 from wrkflw_tui.store import claims
+from wrkflw_tui.store.graphs import GRAPH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ def send_event(
     """
     run = _open_run(connection, run_id)
     graph = connection.execute(
-        "SELECT graph FROM wrkflw_workflow_runs WHERE id = ?", (run,)
+        f"SELECT {GRAPH} FROM wrkflw_workflow_runs WHERE id = ?", (run,)
     ).fetchone()["graph"]
     if graph is not None:
         schemas = event_schemas(graph, name)

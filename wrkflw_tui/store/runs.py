@@ -18,6 +18,7 @@ from wrkflw_tui.engine.models import (
     from_micros,
     to_micros,
 )
+from wrkflw_tui.store.graphs import GRAPH
 
 if TYPE_CHECKING:
     import sqlite3
@@ -122,7 +123,7 @@ def read_snapshot(connection: sqlite3.Connection, run_id: str) -> WorkflowSnapsh
     """Return a run as it stands. Raises `RunNotFound`."""
     connection.execute("BEGIN")  # one moment of the record for the run and its steps
     try:
-        row = run_row(connection, run_id, f"{SUMMARY}, graph, input, result, state")
+        row = run_row(connection, run_id, f"{SUMMARY}, {GRAPH}, input, result, state")
         rows = connection.execute(
             f"SELECT {STEP} FROM wrkflw_step_results WHERE run = ? ORDER BY n", (row["id"],)
         )

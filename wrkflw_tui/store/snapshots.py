@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import RunAlreadyStarted
 from wrkflw_tui.engine.models import to_micros
+from wrkflw_tui.store import graphs
 from wrkflw_tui.store.file import next_run_revision
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def save(connection: sqlite3.Connection, snapshot: WorkflowSnapshot) -> None:
     origin = run.forked_from
     row = connection.execute(
         "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, execution_path,"
-        " steps_done, steps_total, state, input, result, error, graph, wake_at, forked_from_run,"
+        " steps_done, steps_total, state, input, result, error, graph_id, wake_at, forked_from_run,"
         " forked_from_path, last_event, created_at, updated_at, started_at, finished_at, revision)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (run_id) DO NOTHING RETURNING id",
@@ -43,7 +44,7 @@ def save(connection: sqlite3.Connection, snapshot: WorkflowSnapshot) -> None:
             snapshot.input_json,
             snapshot.result_json,
             None if run.error is None else run.error.to_json(),
-            snapshot.graph_json,
+            None if snapshot.graph_json is None else graphs.keep(connection, snapshot.graph_json),
             _micros(run.wake_at),
             None if origin is None else origin.run_id,
             None if origin is None else origin.path,

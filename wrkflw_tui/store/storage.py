@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.clock import Clock, SystemClock, TurnedClock, micros_now
-from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError, WrkflwError
+from wrkflw_tui.engine.errors import StorageError, WrkflwError
 from wrkflw_tui.engine.models import to_micros
 from wrkflw_tui.store import claims, forks, leases, messages, snapshots, taking
 from wrkflw_tui.store.database import Database
 from wrkflw_tui.store.file import place_of
 from wrkflw_tui.store.following import follow
 from wrkflw_tui.store.heartbeat import Heartbeat
-from wrkflw_tui.store.journal import Opening, SqliteJournal
+from wrkflw_tui.store.journal import SqliteJournal
 from wrkflw_tui.store.listener import Listener
 from wrkflw_tui.store.record import Record
+from wrkflw_tui.store.rows import Opening
 from wrkflw_tui.store.runs import list_runs, read_snapshot
 
 if TYPE_CHECKING:
@@ -92,33 +93,12 @@ class WorkflowStorage:
         if timeout is not None:
             record.deadline = now + round(timeout.total_seconds() * 1_000_000)
 
-        def opening(connection: sqlite3.Connection, revision: int) -> int:
-            lease.ensure(connection)
-            row = connection.execute(
-                "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input,"
-                " graph, definition_hash, steps_total, epoch, owner, created_at, updated_at,"
-                " started_at, deadline, revision)"
-                " VALUES (?, ?, 'running', 'library', ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (run_id) DO NOTHING RETURNING id",
-                (
-                    run_id,
-                    workflow.id,
-                    input,
-                    workflow.graph,
-                    workflow.definition_hash,
-                    workflow.leaf_count,
-                    lease.holder,
-                    now,
-                    now,
-                    now,
-                    record.deadline,
-                    revision,
-                ),
-            ).fetchone()
-            if row is None:
-                raise RunAlreadyStarted(f"a run {run_id} is on record already: nothing was changed")
-            return cast("int", row["id"])
-
+        hash, steps = workflow.definition_hash, workflow.leaf_count
+        values = (
+            *(workflow.id, "running", "library", input, hash, steps),
+            *(1, lease.holder, now, now, now, record.deadline),
+        )
+        opening = Opening(run_id, values, workflow.graph, lease.ensure)
         return self._journal(run_id, 1, opening=opening, record=record)
 
     async def take_up(

@@ -12,6 +12,7 @@ from wrkflw_tui.engine.differences import check_definition
 from wrkflw_tui.engine.errors import InvalidInput, RunAlreadyClaimed, RunEnded, RunNotFound
 from wrkflw_tui.engine.models import ErrorInfo
 from wrkflw_tui.store import claims, leases
+from wrkflw_tui.store.graphs import GRAPH
 from wrkflw_tui.store.record import Record, load_record
 from wrkflw_tui.store.runs import run_row
 
@@ -74,7 +75,7 @@ def open_record(
     Raises `DefinitionChanged`, and `InvalidInput` where the input does not fit any more.
     """
     row = connection.execute(
-        "SELECT graph, coalesce(input, 'null') AS input FROM wrkflw_workflow_runs WHERE id = ?",
+        f"SELECT {GRAPH}, coalesce(input, 'null') AS input FROM wrkflw_workflow_runs WHERE id = ?",
         (claim.key,),
     ).fetchone()
     record = load_record(connection, claim.key)
