@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -62,6 +63,7 @@ async def test_runs_of_the_first_version_are_kept_whole(old: Path) -> None:
     snapshot = await snapshot_of(old)
     assert snapshot.status == "failed"
     assert snapshot.input_data == 3
+    assert [node["id"] for node in json.loads(snapshot.graph_json or "")] == ["add-one", "fails"]
     assert [(r.path, r.status, r.output, r.order, r.ended) for r in snapshot.all_attempts] == [
         ("add-one", "success", 4, 1, 1),
         ("fails", "failed", None, 2, 2),

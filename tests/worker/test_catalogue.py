@@ -83,6 +83,29 @@ async def test_a_file_is_seen_with_its_workflows(folder: Folder) -> None:
     assert (file.status, file.error) == ("ok", None)
 
 
+async def test_what_a_file_imports_counts_as_part_of_it(folder: Folder) -> None:
+    folder.good("good.py", "job")
+    (folder.path / "tools").mkdir()
+    folder.write("_helper.py", "import tools.names\n\nID = tools.names.ID\n")
+    folder.write("tools/__init__.py", "")
+    folder.write("tools/names.py", "ID = 'first'\n")
+    text = GOOD.replace('"{id}"', "_helper.ID")
+    folder.write("uses.py", f"import _helper\n{text}")
+    await folder.catalogue.refresh()
+    assert await folder.ids() == {"first": "uses.py", "job": "good.py"}
+    assert not await folder.catalogue.refresh()
+
+    folder.write("tools/names.py", "ID = 'second'\n")
+    assert await folder.catalogue.refresh()
+    assert await folder.ids() == {"second": "uses.py", "job": "good.py"}
+
+    folder.write("tools/names.py", "ID = 1 / 0\n")
+    assert "ZeroDivisionError" in ((await folder.broken("uses.py")).error or "")
+    folder.write("tools/names.py", "ID = 'third'\n")  # mended where it is broken
+    await folder.catalogue.refresh()
+    assert await folder.ids() == {"third": "uses.py", "job": "good.py"}
+
+
 async def test_what_is_known_is_not_looked_at_again(folder: Folder) -> None:
     folder.write("counts.py", "open('looks.txt', 'a').write('x')\n")
     assert await folder.catalogue.refresh()

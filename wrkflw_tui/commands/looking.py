@@ -78,7 +78,7 @@ def look(config: Config) -> Folder:
     known = {file.file: file for file in files}
     present = scan(config.folder)
     if known.keys() != present.keys() or not all(
-        is_known(file, known.get(name)) for name, file in present.items()
+        is_known(config.folder, file, known.get(name)) for name, file in present.items()
     ):
         return look_anew(config)
     return Folder(config.folder, tuple(workflows), tuple(files))

@@ -29,6 +29,8 @@ class AutomationFile:
     line: int | None = None
     """Where in the file, counted from 1, if that is known."""
     traceback: str | None = None
+    imports: str = "{}"
+    """What it imports of the folder, and how that was, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ def record_file(
         connection.execute("SELECT workflow_id, last_input FROM wrkflw_workflows").fetchall()
     )
     connection.execute(
-        "INSERT OR REPLACE INTO wrkflw_automation_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT OR REPLACE INTO wrkflw_automation_files ({_FILE}, checked_at, revision)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             found.file,
             found.size,
@@ -70,6 +73,7 @@ def record_file(
             found.error,
             found.line,
             found.traceback,
+            found.imports,
             micros_now(),
             revision,
         ),
@@ -115,10 +119,7 @@ def keep_input(connection: sqlite3.Connection, workflow_id: str, input: str) -> 
 
 def list_files(connection: sqlite3.Connection) -> list[AutomationFile]:
     """Return every file of the folder, by name."""
-    rows = connection.execute(
-        "SELECT file, size, mtime_ns, status, error, line, traceback"
-        " FROM wrkflw_automation_files ORDER BY file"
-    )
+    rows = connection.execute(f"SELECT {_FILE} FROM wrkflw_automation_files ORDER BY file")
     return [AutomationFile(*row) for row in rows]
 
 
@@ -153,6 +154,7 @@ def catalog_revision(connection: sqlite3.Connection) -> tuple[int, int]:
     return max(row[0], newest.fetchone()[0]), row[1]
 
 
+_FILE = "file, size, mtime_ns, status, error, line, traceback, imports"
 _COLUMNS = (
     "workflow_id, file, description, tags, input_schema, output_schema, graph, steps_total,"
     " definition_hash, last_input, max_concurrent_runs"

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.store import catalog
@@ -49,7 +49,9 @@ class Catalogue:
         gone = known.keys() - present.keys()
         for name in gone:
             await self._database.write(lambda c, name=name: catalog.forget_file(c, name))
-        changed = [name for name, file in present.items() if not is_known(file, known.get(name))]
+        changed = [
+            name for name, file in present.items() if not self._is_known(file, known.get(name))
+        ]
         if changed:
             await self._look_at([present[name] for name in changed])
         if gone or changed:
@@ -57,6 +59,9 @@ class Catalogue:
             twins = {name for name, file in known.items() if _is_twin(file)} - gone - set(changed)
             await self._look_at([present[name] for name in sorted(twins)])
         return bool(changed or gone)
+
+    def _is_known(self, file: AutomationFile, known: AutomationFile | None) -> bool:
+        return is_known(self._folder, file, known)
 
     async def _look_at(self, files: list[AutomationFile]) -> None:
         waiting = list(files)
@@ -156,7 +161,7 @@ async def _answers(
                 return found, at_work, ""
             answer = cast("dict[str, object]", json.loads(line))
             if "begin" in answer:
-                at_work = files[str(answer["begin"])]
+                at_work = replace(files[str(answer["begin"])], imports=str(answer["imports"]))
             elif at_work is not None:
                 found.append(_found(at_work, answer))
                 at_work = None
@@ -190,9 +195,7 @@ def _found(file: AutomationFile, answer: dict[str, object]) -> _Found:
 
 
 def _broken(file: AutomationFile, error: str, line: int | None, trace: str) -> _Found:
-    broken = AutomationFile(
-        file.file, file.size, file.mtime_ns, "broken", error, line, trace or None
-    )
+    broken = replace(file, status="broken", error=error, line=line, traceback=trace or None)
     return _Found(broken, [])
 
 

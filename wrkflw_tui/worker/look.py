@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from wrkflw_tui.worker.folder import stamps
+from wrkflw_tui.worker.imports import local_imports
 from wrkflw_tui.worker.line import end_group, take_line
 from wrkflw_tui.worker.loading import AutomationError, load_workflows
 
@@ -23,7 +25,7 @@ def main() -> None:
     answers = os.fdopen(int(sys.argv[1]), "w", buffering=1, encoding="utf-8")
     for name in sys.argv[2:]:
         path = Path(name)
-        answers.write(json.dumps({"begin": path.name}) + "\n")
+        answers.write(json.dumps({"begin": path.name, "imports": _imports(path)}) + "\n")
         answers.write(json.dumps({"file": path.name, **_look(path)}) + "\n")
     answers.close()
     os._exit(0)  # threads that a file started must not hold the answer back
@@ -32,6 +34,12 @@ def main() -> None:
 def _follow(line: BinaryIO) -> None:
     line.read()
     end_group()
+
+
+def _imports(path: Path) -> str:
+    """Say what the file imports of its folder, and how that is before it is imported."""
+    names = [str(found.relative_to(path.parent)) for found in local_imports(path)]
+    return stamps(path.parent, names)
 
 
 def _look(path: Path) -> dict[str, object]:

@@ -23,6 +23,7 @@ from wrkflw_tui.worker.catalogue import Catalogue
 from wrkflw_tui.worker.children import Children
 from wrkflw_tui.worker.linux import end_all, reap_strangers, token_of
 from wrkflw_tui.worker.process import RunnerProcess, describe_exit
+from wrkflw_tui.worker.watching import FolderEar
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 LOOK = 0.05
 """Seconds between two looks at the record."""
 FOLDER_LOOK = 1.0
-"""Seconds between two looks at the folder."""
+"""Seconds between two looks at the folder, beside those when something in it changes."""
 STANDBY_LOOK = 0.5
 """Seconds between two tries to take the lease while another worker holds it."""
 ZONE_LOOK = 30.0
@@ -341,13 +342,26 @@ class Worker:
         self._next_due = await self._database.read(schedules.next_due)
 
     async def _watch_folder(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                await self._catalogue.refresh()
-                self._looked.set()
-            except StorageError as error:
-                self._tell(str(error))
-            await self._wait(FOLDER_LOOK)
+        changed = asyncio.Event()
+        ear = FolderEar(self._config.folder, changed)
+        listening: asyncio.Task[None] | None = None
+        try:
+            while not self._stopped.is_set():
+                if listening is None or listening.done():
+                    listening = asyncio.create_task(ear.listen())
+                try:
+                    await self._catalogue.refresh()
+                    self._looked.set()
+                except StorageError as error:
+                    self._tell(str(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), FOLDER_LOOK)
+                changed.clear()
+                ear.check()
+        finally:
+            if listening is not None:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
 
     async def _watch_zone(self) -> None:
         while not self._stopped.is_set():
