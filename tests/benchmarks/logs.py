@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 from wrkflw_tui.store import claims, logs
 from wrkflw_tui.store.file import Turn, connect, prepare, transaction
 from wrkflw_tui.store.runs import read_snapshot
+from wrkflw_tui.tui.log_lines import LogLines, Place
 
 FLOW = '''
 import os, subprocess, sys, time
@@ -158,7 +159,10 @@ def searching(database: Path, lines: int) -> None:
                 logs.append(connection, key, [logs.Stretch("stdout", "a", start, made)], 1 << 40)
         for words in ("is not there", "NUMBER 777777 "):
             began = time.perf_counter()
-            found = logs.search(connection, run_id, words)
+            log, after, is_done, found = LogLines(run_id), 0, False, list[Place]()
+            while not is_done:
+                places, after, is_done = log.search(connection, words.lower(), after)
+                found += places
             took = time.perf_counter() - began
             print(f"search {lines:,} lines for {words!r}: {took * 1000:.0f} ms, {len(found)} found")
 

@@ -27,7 +27,7 @@ import psutil
 from faults import killing
 from faults.killing import Watch
 from terminal import Terminal
-from worker.harness import Bench, all_gone, end_process, is_gone, runners_of
+from worker.harness import Bench, end_process, runners_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +54,8 @@ class Chaos:
         self.watch = Watch(bench)
         self.deeds: Counter[str] = Counter()
         self.stopped: dict[int, threading.Timer] = {}
-        self.seen: set[int] = set()
-        """Every worker and runner there ever was."""
+        self.seen: set[psutil.Process] = set()
+        """Every worker and runner there ever was; their numbers are given away again in time."""
         killing.write_job(bench)
         self.schedules = killing.add_schedules(bench)
         self.workers = [self.start_worker() for _ in range(WORKERS)]
@@ -90,7 +90,9 @@ class Chaos:
             if worker.process.poll() is not None:
                 self.workers[n] = self.start_worker()
         for pid in self.all_workers():
-            self.seen |= {pid, *runners_of(pid)}
+            for one in (pid, *runners_of(pid)):
+                with suppress(psutil.NoSuchProcess):
+                    self.seen.add(psutil.Process(one))
 
     def all_workers(self) -> list[int]:
         pids = [worker.pid for worker in self.workers]
@@ -186,16 +188,20 @@ class Chaos:
         for worker in self.workers:
             worker.signal(signal.SIGTERM)
             worker.wait()
-        self.bench.until(lambda: all_gone(self.seen), "no worker and no runner is left")
+        self.bench.until(lambda: not self.left(), "no worker and no runner is left")
+
+    def left(self) -> list[psutil.Process]:
+        """The workers and runners that are still there."""
+        return [one for one in self.seen if one.is_running() and one.status() != "zombie"]
 
     def end(self) -> None:
         """End what is left after a test that failed."""
         self.rest()
         for app in self.apps:
             app.close()
-        for pid in self.seen:
-            if not is_gone(pid):
-                end_process(pid)
+        for one in self.left():
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
 
     def told(self) -> str:
         runs, steps, crashed = self.bench.rows(

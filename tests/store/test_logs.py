@@ -9,7 +9,7 @@ import pytest
 
 from wrkflw_tui.store.claims import enqueue
 from wrkflw_tui.store.file import connect, prepare
-from wrkflw_tui.store.logs import Stretch, append, read_log, search
+from wrkflw_tui.store.logs import Stretch, append, read_log
 
 if TYPE_CHECKING:
     import sqlite3
@@ -100,29 +100,3 @@ def test_one_stretch_above_the_limit_stays(connection: sqlite3.Connection) -> No
     append(connection, 1, [Stretch("stdout", "", 1, ("x" * 1000,))], 100)
     append(connection, 1, [Stretch("stdout", "", 2, ("y" * 1000,))], 100)
     assert [stretch.lines[0][0] for stretch in read_log(connection, "r")] == ["x", "y"]
-
-
-def test_a_search_finds_lines_in_any_case_by_stream_and_step(
-    connection: sqlite3.Connection,
-) -> None:
-    append(
-        connection,
-        1,
-        [
-            Stretch("stdout", "a", 1, ("Größe 1", "nothing")),
-            Stretch("stderr", "a/b", 2, ("GRÖSSE or größe", "a\0b größe")),
-            Stretch("stdout", "ab", 3, ("größe 3",)),
-        ],
-    )
-    append(connection, 2, [Stretch("stdout", "a", 5, ("größe of another",))])
-
-    def places(**where: object) -> list[tuple[int, int]]:
-        found = search(connection, "r", "GRÖßE", **where)  # type: ignore[arg-type] - of many kinds
-        return [(match.n, match.index) for match in found]
-
-    assert places() == [(1, 0), (2, 0), (2, 1), (3, 0)]
-    assert places(stream="stderr") == [(2, 0), (2, 1)]
-    assert places(path="a") == [(1, 0), (2, 0), (2, 1)]
-    assert places(limit=1) == [(1, 0)]
-    assert places(after=1) == [(2, 0), (2, 1), (3, 0)]
-    assert search(connection, "r", "100%_") == []

@@ -25,11 +25,18 @@ SIZE = (120, 40)
 
 
 def add(database: Path, run_id: str, *lines: str) -> None:
+    add_all(database, run_id, [lines])
+
+
+def add_all(
+    database: Path, run_id: str, stretches: list[tuple[str, ...]], limit: int = logs.LIMIT
+) -> None:
     with closing_connection(database) as connection, transaction(connection):
         key = connection.execute(
             "SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?", (run_id,)
         ).fetchone()[0]
-        logs.append(connection, key, [Stretch("stdout", "copy-all/copy", 1, lines)])
+        made = [Stretch("stdout", "copy-all/copy", 1, lines) for lines in stretches]
+        logs.append(connection, key, made, limit)
 
 
 async def open_log(app: WrkflwApp, pilot: Pilot[None]) -> LogPane:
@@ -38,7 +45,7 @@ async def open_log(app: WrkflwApp, pilot: Pilot[None]) -> LogPane:
     await until(pilot, lambda: isinstance(app.screen, RunScreen))
     await until_shown(pilot)
     log = app.screen.query_one(LogPane)
-    await until(pilot, lambda: len(log.lines) > 0)
+    await until(pilot, lambda: len(log.log_lines) > 0)
     return log
 
 
@@ -88,15 +95,56 @@ async def test_who_reads_is_left_where_they_are(
     async with app.run_test(size=SIZE) as pilot:
         log = await open_log(app, pilot)
         await until(pilot, lambda: any("line 299" in line for line in drawn(log)))
-        log.write(list(log.lines[-50:]))
-        await pilot.pause()
+        add(database, ids["live"], *(f"line {n}" for n in range(300, 350)))
+        await until(pilot, lambda: any("line 349" in line for line in drawn(log)))
         assert log.is_vertical_scroll_end
         app.screen.set_focus(log)
         await pilot.press("g")
         await until(pilot, lambda: log.scroll_offset.y == 0)
-        log.write(list(log.lines[-50:]))
+        await until(pilot, lambda: all(line.strip() for line in drawn(log)[:10]))
+        top = drawn(log)[:10]
+        count = len(log.log_lines)
+        add(database, ids["live"], *(f"line {n}" for n in range(350, 400)))
+        await until(pilot, lambda: len(log.log_lines) == count + 50)
         await pilot.pause()
         assert log.scroll_offset.y == 0
+        assert drawn(log)[:10] == top
+
+
+async def test_a_long_log_is_read_where_it_is_looked_at(
+    app: WrkflwApp, database: Path, ids: dict[str, str]
+) -> None:
+    lines = [f"line {n}" for n in range(150_000)]
+    add_all(database, ids["live"], [tuple(lines[n : n + 64]) for n in range(0, len(lines), 64)])
+    async with app.run_test(size=SIZE) as pilot:
+        log = await open_log(app, pilot)
+        app.screen.set_focus(log)
+        count = len(log.log_lines)
+        assert count > 150_000
+        for y in (0, 75_000, 120_000, 10, count - 1):
+            log.scroll_to(y=y, animate=False)
+            await until(pilot, lambda: all(line.strip() for line in drawn(log)))
+        log.scroll_to(y=count - 150_000 + 70_000, animate=False)
+        await until(pilot, lambda: "line 70" in drawn(log)[5])
+        await pilot.press("slash", *"line 1234", "enter")
+        await until(pilot, lambda: subtitle(app).startswith("12 of 111"))
+        await until(pilot, lambda: any(line.endswith("line 123400") for line in drawn(log)))
+
+
+async def test_lines_that_had_to_go_move_nothing_that_is_read(
+    app: WrkflwApp, database: Path, ids: dict[str, str]
+) -> None:
+    stretches = [(f"line {n} {'x' * 50}",) for n in range(400)]
+    add_all(database, ids["live"], stretches)
+    async with app.run_test(size=SIZE) as pilot:
+        log = await open_log(app, pilot)
+        app.screen.set_focus(log)
+        log.scroll_to(y=len(log.log_lines) - 60, animate=False)
+        await until(pilot, lambda: all(line.strip() for line in drawn(log)))
+        top = drawn(log)[0]
+        add_all(database, ids["live"], [("more",)] * 100, limit=20_000)
+        await until(pilot, lambda: log.log_lines.line(len(log.log_lines) - 1) is None)
+        await until(pilot, lambda: drawn(log)[0] == top)
 
 
 async def test_a_hostile_line_stays_a_line(

@@ -214,15 +214,3 @@ def test_a_run_is_read_bit_by_bit(database: Path, ids: dict[str, str]) -> None:
     details = run_text.pane(record, "push", "Details", NOW)
     assert "attempts    2" in details
     assert run_text.pane(record, "pull", "Output", NOW) == '{\n  "notes": 12\n}'
-
-
-def test_logs_tell_step_and_stream_apart(database: Path, ids: dict[str, str]) -> None:
-    record = RunRecord(ids["live"])
-    with closing_connection(database) as connection:
-        record.take(record.look(connection))
-    whole = run_text.pane(record, "", "Logs", NOW).splitlines()
-    assert whole[0] == "list-new       │ looking in /home/ada/photos"
-    assert whole[3] == "copy           │ copied [/b]"
-    assert whole[4] == "copy           ! warning: slow link"
-    assert run_text.pane(record, "list-new", "Logs", NOW).splitlines()[1] == "│ 3 new photos"
-    assert "copying a.jpg" in run_text.pane(record, "copy-all", "Logs", NOW)

@@ -11,6 +11,7 @@ from wrkflw_tui.store.file import next_revision
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from datetime import datetime
 
 Stream = Literal["stdout", "stderr"]
@@ -156,61 +157,67 @@ def read_log(
         " ORDER BY n LIMIT ?",
         (run_id, after, limit),
     )
-    return [
-        LogStretch(row["n"], row["stream"], row["path"], from_micros(row["at"]), _lines(row))
-        for row in rows
-    ]
+    return [_stretch(row) for row in rows]
 
 
-def _lines(row: sqlite3.Row) -> tuple[str, ...]:
-    return tuple(row["text"].split("\n"))
+def _stretch(row: sqlite3.Row) -> LogStretch:
+    lines = tuple(cast("str", row["text"]).split("\n"))
+    return LogStretch(row["n"], row["stream"], row["path"], from_micros(row["at"]), lines)
+
+
+_OF_RUN = """\
+  FROM wrkflw_run_logs
+ WHERE run = (SELECT id FROM wrkflw_workflow_runs WHERE run_id = :run_id) AND n > :after
+   AND (:path = '' OR path = :path
+        OR substr(path, 1, length(:path) + 1) IN (:path || '/', :path || '['))"""
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """A line that a search found."""
+class Sizes:
+    """How many lines the stretches of a log have, without their text."""
 
-    n: int
-    """The stretch it is in."""
-    index: int
-    """Its place among that stretch's lines, from 0."""
-    stream: Stream
-    path: str
-    line: str
+    stretches: list[tuple[int, int]]
+    """The number and the lines of each, in order."""
+    dropped: int
+    """Lines that had to go so far: when that changes, earlier stretches are gone too."""
 
 
-def search(
-    connection: sqlite3.Connection,
-    run_id: str,
-    text: str,
-    *,
-    stream: Stream | None = None,
-    path: str = "",
-    after: int = 0,
-    limit: int = 1000,
-) -> list[Match]:
-    """Return the lines with `text` in them, in any case; of a step and what is below it, if given.
+def read_sizes(connection: sqlite3.Connection, run_id: str, path: str, after: int) -> Sizes:
+    """Return the sizes of the stretches after one, of a step and what is below it, or of all."""
+    given = {"run_id": run_id, "path": path, "after": after}
+    rows = connection.execute(f"SELECT n, lines {_OF_RUN} ORDER BY n", given)
+    stretches = [(row["n"], row["lines"]) for row in rows]
+    row = connection.execute(
+        "SELECT dropped_lines FROM wrkflw_log_sizes"
+        " WHERE run = (SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?)",
+        (run_id,),
+    ).fetchone()
+    return Sizes(stretches, 0 if row is None else row["dropped_lines"])
 
-    Looks at the stretches after the one numbered `after`; a stretch's matches come all or not at
-    all, so the last one's `n` is where to go on once there are `limit` or more.
-    """
-    wanted = text.lower()
-    found: list[Match] = []
-    for row in connection.execute(
-        "SELECT n, stream, path, text FROM wrkflw_run_logs"
-        " WHERE run = (SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?1) AND n > ?2"
-        " AND (?3 IS NULL OR stream = ?3)"
-        " AND (?4 = '' OR path = ?4 OR substr(path, 1, length(?4) + 1) = ?4 || '/')"
-        " ORDER BY n",
-        (run_id, after, stream, path),
-    ):
-        if wanted not in row["text"].lower():
-            continue
-        found += [
-            Match(row["n"], index, row["stream"], row["path"], line)
-            for index, line in enumerate(_lines(row))
-            if wanted in line.lower()
-        ]
-        if len(found) >= limit:
-            break
-    return found
+
+def has_any(connection: sqlite3.Connection, run_id: str) -> bool:
+    """Tell whether a run has said anything."""
+    row = connection.execute(
+        f"SELECT 1 {_OF_RUN} LIMIT 1", {"run_id": run_id, "path": "", "after": 0}
+    ).fetchone()
+    return cast("object", row) is not None
+
+
+def read_stretches(
+    connection: sqlite3.Connection, run_id: str, path: str, first: int, last: int
+) -> list[LogStretch]:
+    """Return the stretches numbered from `first` to `last`, as `read_sizes` counts them."""
+    given = {"run_id": run_id, "path": path, "after": first - 1, "last": last}
+    rows = connection.execute(
+        f"SELECT n, stream, path, at, text {_OF_RUN} AND n <= :last ORDER BY n", given
+    )
+    return [_stretch(row) for row in rows]
+
+
+def read_texts(
+    connection: sqlite3.Connection, run_id: str, path: str, after: int
+) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of each stretch after one."""
+    given = {"run_id": run_id, "path": path, "after": after}
+    for row in connection.execute(f"SELECT n, text {_OF_RUN} ORDER BY n", given):
+        yield row["n"], row["text"]

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from wrkflw_tui.forms.fields import Schema
     from wrkflw_tui.store.catalog import CatalogEntry
     from wrkflw_tui.tui.app import WrkflwApp
+    from wrkflw_tui.tui.log_lines import LogLines
+
+
+COPIED = 10_000
+"""Lines of a log that are copied at most: a terminal has to take them in."""
 
 
 def schema_of(entry: CatalogEntry) -> Schema:
@@ -151,14 +157,40 @@ async def edit(app: WrkflwApp, path: Path, line: int | None = None) -> None:
 
 async def page(app: WrkflwApp, content: str) -> None:
     """Open text in the person's pager."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        await _open_pager(app, file.name)
+
+
+async def page_log(app: WrkflwApp, log: LogLines) -> None:
+    """Open all that a run or a step has said in the person's pager."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+
+        def write(connection: sqlite3.Connection) -> bool:
+            file.writelines(f"{line}\n" for line in log.whole(connection))
+            file.flush()
+            return True
+
+        if await app.read(write):
+            await _open_pager(app, file.name)
+
+
+async def _open_pager(app: WrkflwApp, file: str) -> None:
     command = os.environ.get("PAGER") or _first("less", "more")
     if command is None:
         app.complain("no pager is set: set PAGER to the one you like")
         return
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        await _outside(app, [*shlex.split(command), file.name])
+    await _outside(app, [*shlex.split(command), file])
+
+
+async def copy_log(app: WrkflwApp, log: LogLines) -> None:
+    """Copy what a run or a step has said, or the end of it where that is much."""
+    lines = await app.read(lambda c: deque(log.whole(c), maxlen=COPIED))
+    if lines is not None:
+        app.copy_to_clipboard("\n".join(lines))
+        said = "logs copied" if len(lines) < COPIED else f"the last {COPIED:,} lines copied"
+        app.say(said)
 
 
 _LINES = {"vi", "vim", "nvim", "nano", "emacs", "micro", "kak", "hx"}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.models import ENDED, OPEN, StepResult
 from wrkflw_tui.store import logs, runs
-from wrkflw_tui.store.logs import LogStretch
 from wrkflw_tui.tui.graph import GraphNode, nodes_of
 from wrkflw_tui.tui.tree import TreeLine, tree
 
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     import sqlite3
 
     from wrkflw_tui.engine.models import Question, RunSummary, WorkflowSnapshot
-
-STRETCHES = 1000
-"""How many stretches of the log are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +23,7 @@ class News:
     run: RunSummary
     steps: list[StepResult]
     revision: int
-    log: list[LogStretch]
+    has_log: bool
     whole: WorkflowSnapshot | None
 
 
@@ -41,7 +37,8 @@ class RunRecord:
     attempts: dict[tuple[str, int], StepResult] = field(
         default_factory=dict[tuple[str, int], StepResult]
     )
-    log: list[LogStretch] = field(default_factory=list[LogStretch])
+    has_log: bool = False
+    """Whether it has said anything."""
     input_json: str | None = None
     result_json: str | None = None
     _nodes: list[GraphNode] = field(default_factory=list[GraphNode])
@@ -54,26 +51,25 @@ class RunRecord:
         try:
             run = runs.read_summary(connection, self.run_id)
             steps, revision = runs.steps_since(connection, self.run_id, self._revision)
-            after = self.log[-1].n if self.log else 0
-            stretches = logs.read_log(connection, self.run_id, after, STRETCHES)
+            has_log = self.has_log or logs.has_any(connection, self.run_id)
         finally:
             connection.execute("COMMIT")
         # The input never changes and the result comes with the end: else only what is new is read.
         is_due = self.run is None or (run.status in ENDED and not self._is_complete)
         whole = runs.read_snapshot(connection, self.run_id) if is_due else None
-        return News(run, steps, revision, stretches, whole)
+        return News(run, steps, revision, has_log, whole)
 
     def take(self, news: News) -> None:
         """Add what was read."""
         self.run = news.run
         self._revision = news.revision
+        self.has_log = news.has_log
         self._is_complete = news.run.status in ENDED
         for step in news.steps:
             self.attempts[step.path, step.order] = step
             known = self.results.get(step.path)
             if known is None or known.order <= step.order:
                 self.results[step.path] = step
-        self.log.extend(news.log)
         if news.whole is not None:
             self.input_json = news.whole.input_json
             self.result_json = news.whole.result_json

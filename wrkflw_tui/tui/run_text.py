@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.models import OPEN
-from wrkflw_tui.tui import ansi, text
+from wrkflw_tui.tui import text
 from wrkflw_tui.tui.tree import seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from wrkflw_tui.engine.models import ErrorInfo, StepResult
-    from wrkflw_tui.store.logs import LogStretch, Stream
     from wrkflw_tui.tui.run_record import RunRecord
 
 TABS = ("Output", "Input", "Logs", "Error", "Details")
 
 
 def pane(record: RunRecord, path: str, tab: str, now: datetime) -> str:
-    """Return the text of a tab, of the run itself where `path` is empty."""
+    """Return the text of a tab but the logs', of the run itself where `path` is empty."""
     step = record.results.get(path)
     match tab:
         case "Output":
@@ -34,8 +32,6 @@ def pane(record: RunRecord, path: str, tab: str, now: datetime) -> str:
         case "Error":
             error = step.error if step else (None if path else record.run and record.run.error)
             return error_text(error) if error else "no error"
-        case "Logs":
-            return "\n".join(log_lines(record.log, path))
         case _:
             return "\n".join(
                 _step_details(record, path, now) if path else _run_details(record, now)
@@ -87,47 +83,6 @@ def error_text(error: ErrorInfo) -> str:
     if error.traceback:
         parts += ["", error.traceback.rstrip()]
     return text.plain("\n".join(parts))
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line that a step said, as it came."""
-
-    label: str | None
-    """The step's name, where lines of several are shown together."""
-    stream: Stream
-    raw: str
-
-    @property
-    def sign(self) -> str:
-        """What stands for the stream."""
-        return "!" if self.stream == "stderr" else "│"
-
-    @property
-    def shown(self) -> str:
-        """The line without what it tells a terminal."""
-        return ansi.shown(self.raw)
-
-    @property
-    def whole(self) -> str:
-        """The line with its step and its stream, as plain text."""
-        prefix = "" if self.label is None else f"{text.fit(self.label, 14)} "
-        return f"{prefix}{self.sign} {self.shown}"
-
-
-def log_entries(log: Iterable[LogStretch], path: str) -> Iterator[LogLine]:
-    """Return the lines of a step and of what is below it, or of the whole run."""
-    for stretch in log:
-        if path and stretch.path != path and not stretch.path.startswith(f"{path}/"):
-            continue
-        label = None if path else stretch.path.rsplit("/", 1)[-1]
-        for line in stretch.lines:
-            yield LogLine(label, stretch.stream, line)
-
-
-def log_lines(log: Iterable[LogStretch], path: str) -> Iterator[str]:
-    """Write the lines of a step and of what is below it, or of the whole run."""
-    return (line.whole for line in log_entries(log, path))
 
 
 def _step_details(record: RunRecord, path: str, now: datetime) -> Iterator[str]:

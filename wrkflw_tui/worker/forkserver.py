@@ -33,14 +33,16 @@ def main() -> None:
     # What is here already is not looked at again, nor copied for it, in any runner.
     gc.collect()
     gc.freeze()
-    while True:
-        request, descriptors, _, _ = socket.recv_fds(line, 1, DESCRIPTORS)
-        if not request:
-            os._exit(0)
-        pid = _fork(descriptors, line, folder, database)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        line.sendall(PID.pack(pid))
+    with suppress(OSError):  # a worker that was killed leaves the line broken
+        while True:
+            request, descriptors, _, _ = socket.recv_fds(line, 1, DESCRIPTORS)
+            if not request:
+                break
+            pid = _fork(descriptors, line, folder, database)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            line.sendall(PID.pack(pid))
+    os._exit(0)
 
 
 def _fork(descriptors: list[int], line: socket.socket, folder: str, database: str) -> int:

@@ -10,7 +10,7 @@ from textual.widgets import Static, TextArea
 
 from wrkflw_tui.engine.models import ENDED
 from wrkflw_tui.tui import deeds, run_text, text
-from wrkflw_tui.tui.run_record import STRETCHES, RunRecord
+from wrkflw_tui.tui.run_record import RunRecord
 from wrkflw_tui.tui.screens.place import AppScreen
 from wrkflw_tui.tui.tree import TreeLine, length, live_path, progress_words, seconds_of
 from wrkflw_tui.tui.widgets.log_pane import LogPane
@@ -66,7 +66,6 @@ class RunScreen(AppScreen):
         self._is_reading = False
         self._read_again = False
         self._shown: tuple[str, str] | None = None
-        self._log_shown: tuple[str, int] = ("", 0)
 
     def body(self) -> Iterable[Widget]:
         """The steps at the left, what the chosen one says at the right."""
@@ -76,7 +75,7 @@ class RunScreen(AppScreen):
         steps.border_title = "Steps"
         area = TextArea(read_only=True, show_cursor=False, id="text")
         area.highlight_cursor_line = False
-        log = LogPane(id="log")
+        log = LogPane(self.host, id="log")
         pane = Vertical(TabStrip(run_text.TABS), area, log, id="pane", classes="panel")
         yield Horizontal(steps, pane, id="body")
         yield Timeline(id="timeline", classes="panel")
@@ -107,7 +106,7 @@ class RunScreen(AppScreen):
                     return
                 self.record.take(news)
                 self._show()
-                if not self._read_again and len(news.log) < STRETCHES:
+                if not self._read_again:
                     return
         finally:
             self._is_reading = False
@@ -170,7 +169,7 @@ class RunScreen(AppScreen):
         self.query_one("#pane").border_title = self._pane_title(path)
         self._show_subtitle()
         if strip.active == "Logs":
-            self._show_log("" if self._following else path)
+            self.query_one(LogPane).show(self.record.run_id, self._log_path)
         else:
             self._show_text(path, strip.active)
 
@@ -187,7 +186,7 @@ class RunScreen(AppScreen):
         if error is not None:
             return "Error"
         is_going = step.status == "running" if step else (not path and self._is_live)
-        return "Logs" if is_going and self.record.log else "Output"
+        return "Logs" if is_going and self.record.has_log else "Output"
 
     def _pane_title(self, path: str) -> str:
         run = self.record.run
@@ -213,16 +212,10 @@ class RunScreen(AppScreen):
                 area.scroll_to(offset.x, offset.y, animate=False)
         self._shown = (path, tab)
 
-    def _show_log(self, path: str) -> None:
-        log = self.query_one(LogPane)
-        shown_path, count = self._log_shown
-        if shown_path != path or count == 0:
-            log.clear()
-            count = 0
-        fresh = list(run_text.log_entries(self.record.log[count:], path))
-        if fresh:
-            log.write(fresh)
-        self._log_shown = (path, len(self.record.log))
+    @property
+    def _log_path(self) -> str:
+        """Whose lines are shown: while the run is followed, everybody's."""
+        return RUN if self._following else self.path
 
     # -- what the person does
 
@@ -319,19 +312,27 @@ class RunScreen(AppScreen):
             given = self.record.input_json or "null"
             self.host.do(deeds.start(self.host, run.workflow_id, given))
 
+    @property
+    def _tab(self) -> str:
+        return self.query_one(TabStrip).active
+
     def action_copy(self) -> None:
         """Copy what the pane shows."""
-        self.host.copy_to_clipboard(self._pane_text())
-        self.host.say(f"{self.query_one(TabStrip).active.lower()} copied")
+        if self._tab == "Logs":
+            self.host.do(deeds.copy_log(self.host, self.query_one(LogPane).log_lines))
+        else:
+            self.host.copy_to_clipboard(self._pane_text())
+            self.host.say(f"{self._tab.lower()} copied")
 
     def action_pager(self) -> None:
         """Open what the pane shows in the person's pager."""
-        self.host.do(deeds.page(self.host, self._pane_text()))
+        if self._tab == "Logs":
+            self.host.do(deeds.page_log(self.host, self.query_one(LogPane).log_lines))
+        else:
+            self.host.do(deeds.page(self.host, self._pane_text()))
 
     def _pane_text(self) -> str:
-        tab = self.query_one(TabStrip).active
-        path = "" if tab == "Logs" and self._following else self.path
-        return run_text.pane(self.record, path, tab, self.host.clock())
+        return run_text.pane(self.record, self.path, self._tab, self.host.clock())
 
     def action_zoom(self) -> None:
         """Give the pane the whole screen, or take it back."""
