@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.engine.models import ErrorInfo, to_micros
+from wrkflw_tui.engine.models import ErrorInfo, Question, to_micros
 from wrkflw_tui.store import catalog, claims, logs, schedules
 from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
 from wrkflw_tui.store.file import closing_connection, prepare, transaction
@@ -176,15 +176,16 @@ class Recorder:
         output: object = None,
         error: ErrorInfo | None = None,
         progress: tuple[float, float | None, str] | None = None,
+        question: Question | None = None,
     ) -> None:
         from wrkflw_tui.store.file import next_revision
 
         key = self.key(run_id)
         self.connection.execute(
             "INSERT INTO wrkflw_step_results (run, n, path, step_id, kind, attempt, status, input,"
-            " output, error, progress, started_at, finished_at, revision) VALUES (?,"
+            " output, error, progress, started_at, finished_at, revision, question) VALUES (?,"
             " (SELECT coalesce(max(n), 0) + 1 FROM wrkflw_step_results WHERE run = ?),"
-            " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 key,
                 key,
@@ -200,10 +201,27 @@ class Recorder:
                 ago(began),
                 None if took is None else ago(began - took),
                 next_revision(self.connection),
+                None if question is None else question.to_json(),
             ),
         )
 
 
+DUE = {"number": "2026-118", "amount": "240.00 EUR", "to": "Stadtwerke [/b]"}
+APPROVE = Question(
+    "pay",
+    "answer",
+    "",
+    "Pay 240.00 EUR to Stadtwerke [/b]?",
+    DUE,
+    {
+        "type": "object",
+        "properties": {
+            "approved": {"type": "boolean"},
+            "note": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+        },
+        "required": ["approved"],
+    },
+)
 TIMEOUT = ErrorInfo(
     "TimeoutError",
     "nas.local did not answer [/red] within 30 s",
@@ -251,6 +269,8 @@ def _runs(record: Recorder) -> dict[str, str]:
         )  # fmt: skip
     record.run("pay-invoice", "cancelled", 7200, 3.0, given="2026-117", done=1)
     ids["waiting"] = record.run("pay-invoice", "suspended", 600, None, given="2026-118", done=1)
+    record.step(ids["waiting"], "look-up", "success", 600, 0.4, given="2026-118", output=DUE)
+    record.step(ids["waiting"], "pay", "suspended", 599, 0.1, given=DUE, question=APPROVE)
     ids["queued"] = record.run("morning-digest", "queued", 20, None, trigger="schedule")
     ids["live"] = _live(record)
     return ids

@@ -21,6 +21,7 @@ KEYS = {
     "broken file": ("G",),
     "runs": ("2",),
     "schedules": ("3",),
+    "inbox": ("4",),
     "live run": ("enter",),
     "failed run": ("G", "k", "enter"),
     "log search": ("enter", "slash", *"cop", "enter", "n"),

@@ -19,7 +19,7 @@ from wrkflw_tui.engine.errors import (
     UnknownPath,
 )
 from wrkflw_tui.engine.models import ENDED, Question
-from wrkflw_tui.store import claims
+from wrkflw_tui.store import claims, questions
 from wrkflw_tui.store.graphs import GRAPH
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def answer(
     `InvalidAnswer`; each changes nothing.
     """
     run = _open_run(connection, run_id)
-    questions = open_questions(connection, run)
-    asked = _asked(connection, run, run_id, questions, path, key)
+    asked = _asked(connection, run, run_id, questions.of_run(connection, run), path, key)
     _check(asked.schema, payload, f"the answer to {asked}")
     try:
         _insert(connection, run, "answer", asked.path, asked.key, payload, now)
@@ -89,21 +88,6 @@ def event_schemas(graph: str | None, name: str) -> list[object]:
     return [node.get("schema") for node in _waits(nodes) if node.get("event") == name]
 
 
-def open_questions(connection: sqlite3.Connection, run: int) -> list[Question]:
-    """Return what a run waits to be answered, in the order of asking."""
-    rows = connection.execute(
-        "SELECT path, question FROM wrkflw_step_results AS step WHERE run = ?"
-        " AND status = 'suspended'"
-        " AND NOT EXISTS (SELECT 1 FROM wrkflw_step_results AS later WHERE later.run = step.run"
-        " AND later.path = step.path AND later.n > step.n)"
-        " AND NOT EXISTS (SELECT 1 FROM wrkflw_messages AS message WHERE message.run = step.run"
-        " AND kind = 'answer' AND refused IS NULL AND message.path = step.path"
-        " AND name = json_extract(step.question, '$.key')) ORDER BY ended",
-        (run,),
-    )
-    return [Question.from_json(row["path"], row["question"]) for row in rows]
-
-
 def _open_run(connection: sqlite3.Connection, run_id: str) -> int:
     row = connection.execute(
         "SELECT id, status FROM wrkflw_workflow_runs WHERE run_id = ?", (run_id,)
@@ -119,15 +103,15 @@ def _asked(
     connection: sqlite3.Connection,
     run: int,
     run_id: str,
-    questions: list[Question],
+    open_ones: list[Question],
     path: str | None,
     key: str | None,
 ) -> Question:
     """Return the question that an answer is for."""
-    listed = ", ".join(question.path for question in questions)
+    listed = ", ".join(question.path for question in open_ones)
     meant = [
         question
-        for question in questions
+        for question in open_ones
         if path in (None, question.path) and key in (None, question.key)
     ]
     if len(meant) == 1:
@@ -140,7 +124,7 @@ def _asked(
             "SELECT 1 FROM wrkflw_step_results WHERE run = ? AND path = ? LIMIT 1", (run, path)
         ).fetchone()
     )
-    is_open = f"open are: {listed}" if questions else "no question of it is open"
+    is_open = f"open are: {listed}" if open_ones else "no question of it is open"
     if not has_path:
         raise UnknownPath(f"nothing is on record at {path!r} in run {run_id}; {is_open}")
     raise NotSuspended(f"run {run_id} does not wait for that answer; {is_open}")

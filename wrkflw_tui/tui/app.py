@@ -88,6 +88,12 @@ def _schedules_screen() -> Screen[Any]:
     return SchedulesScreen()
 
 
+def _inbox_screen() -> Screen[Any]:
+    from wrkflw_tui.tui.screens.inbox import InboxScreen
+
+    return InboxScreen()
+
+
 class WrkflwApp(App[None]):
     """The app over one folder and one record."""
 
@@ -100,11 +106,13 @@ class WrkflwApp(App[None]):
         "workflows": WorkflowsScreen,
         "runs": _runs_screen,
         "schedules": _schedules_screen,
+        "inbox": _inbox_screen,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "place('workflows')", "Workflows", id="app.workflows", show=False),
         Binding("2", "place('runs')", "Runs", id="app.runs", show=False),
         Binding("3", "place('schedules')", "Schedules", id="app.schedules", show=False),
+        Binding("4", "place('inbox')", "Inbox", id="app.inbox", show=False),
         Binding("ctrl+p,colon", "command_palette", "Commands", id="app.commands", show=False),
         Binding("question_mark,f1", "help", "Help", id="app.help", key_display="?"),
         Binding("q", "quit", "Quit", id="app.quit"),

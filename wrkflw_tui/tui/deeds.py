@@ -85,7 +85,12 @@ async def start(app: WrkflwApp, workflow_id: str, given: str) -> None:
         app.open_run(run_id)
 
 
-async def answer(app: WrkflwApp, run: RunSummary, question: Question) -> None:
+def schema_in(question: Question) -> Schema:
+    """Return the schema that the answer to a question has to fit."""
+    return cast("Schema", question.schema)
+
+
+async def answer(app: WrkflwApp, run_id: str, workflow_id: str, question: Question) -> None:
     """Ask for what a run waits to be told, and tell it."""
     from wrkflw_tui.store import messages
     from wrkflw_tui.tui.screens.input_form import AnswerForm
@@ -93,8 +98,8 @@ async def answer(app: WrkflwApp, run: RunSummary, question: Question) -> None:
     is_event = question.kind == "event"
     form = AnswerForm(
         f"Event {question.key}" if is_event else f"Answer {question.path}",
-        cast("Schema", question.schema),
-        about=f"{run.workflow_id} waits for it" if is_event else question.reason,
+        schema_in(question),
+        about=f"{workflow_id} waits for it" if is_event else question.reason,
         detail="" if question.payload is None else text.pretty(json.dumps(question.payload)),
     )
     given = await app.push_screen_wait(form)
@@ -103,10 +108,10 @@ async def answer(app: WrkflwApp, run: RunSummary, question: Question) -> None:
 
     def work(connection: sqlite3.Connection) -> None:
         if is_event:
-            messages.send_event(connection, run.run_id, question.key, given, micros_now())
+            messages.send_event(connection, run_id, question.key, given, micros_now())
         else:
             path, key = question.path, question.key
-            messages.answer(connection, run.run_id, path, key, given, micros_now())
+            messages.answer(connection, run_id, path, key, given, micros_now())
 
     await app.write(work)
 

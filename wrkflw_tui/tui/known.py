@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from wrkflw_tui.engine.models import RunStatus
     from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+    from wrkflw_tui.store.questions import Asked
     from wrkflw_tui.store.schedules import Fire, ScheduleRow
 
 HISTORY = 14
@@ -44,6 +45,8 @@ class Change:
     runs: tuple[RunSummary, ...] = ()
     catalog: Catalog | None = None
     schedules: tuple[ScheduleState, ...] | None = None
+    questions: tuple[Asked, ...] | None = None
+    """The open questions, the oldest first."""
     problem: str | None = None
     """Why the record cannot be read, or empty once it can again."""
 
@@ -56,6 +59,7 @@ class Known:
     problem: str = ""
     catalog: Catalog = field(default_factory=lambda: Catalog((), ()))
     schedules: tuple[ScheduleState, ...] = ()
+    questions: tuple[Asked, ...] = ()
     history: dict[str, list[RunSummary]] = field(default_factory=dict[str, list[RunSummary]])
     """The latest runs of each workflow, newest first."""
     recent: dict[str, RunSummary] = field(default_factory=dict[str, RunSummary])
@@ -70,6 +74,8 @@ class Known:
             self.loaded = True
         if change.schedules is not None:
             self.schedules = change.schedules
+        if change.questions is not None:
+            self.questions = change.questions
         changed: dict[str, dict[str, RunSummary]] = {}
         for run in change.runs:
             self.recent[run.run_id] = run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.store import catalog, schedules
+from wrkflw_tui.store import catalog, questions, schedules
 from wrkflw_tui.store.summaries import first_runs, revision_now
 from wrkflw_tui.tui.known import HISTORY, Catalog, Change, ScheduleState
 
@@ -35,9 +35,10 @@ class Look:
             found = self._read_catalog()
             runs = first_runs(self._connection, PAGE, HISTORY)
             planned = self._read_schedules() or ()
+            asked = questions.of_all(self._connection)
         finally:
             self._connection.execute("COMMIT")
-        return Change(tuple(runs), found, planned, problem="")
+        return Change(tuple(runs), found, planned, tuple(asked), problem="")
 
     def again(self) -> Change:
         """Read what is newer than the last look."""
@@ -46,7 +47,9 @@ class Look:
         changed = runs_since(self._connection, self._revision)
         if changed:
             self._revision = changed[-1].revision
-        return Change(tuple(changed), self._read_catalog(), self._read_schedules())
+        # Who asks, or is answered, is a run that changed.
+        asked = tuple(questions.of_all(self._connection)) if changed else None
+        return Change(tuple(changed), self._read_catalog(), self._read_schedules(), asked)
 
     def _read_catalog(self) -> Catalog | None:
         revision = catalog.catalog_revision(self._connection)

@@ -60,6 +60,7 @@ class AppScreen(Screen[None]):
         bar = self.query_one_optional(PlaceBar)
         if bar is not None:
             bar.busy = len(self.known.active())
+            bar.asked = len(self.known.questions)
             worker = self.host.worker
             bar.worker = self.known.problem or ("" if worker is None else worker.status)
 

@@ -298,7 +298,7 @@ class RunScreen(AppScreen):
         run, questions = self.record.run, self.record.questions
         if run is not None and questions:
             chosen = next((q for q in questions if q.path == self.path), questions[0])
-            self.host.do(deeds.answer(self.host, run, chosen))
+            self.host.do(deeds.answer(self.host, run.run_id, run.workflow_id, chosen))
 
     def action_cancel(self) -> None:
         """Ask, then cancel the run."""

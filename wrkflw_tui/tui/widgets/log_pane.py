@@ -146,7 +146,7 @@ class LogPane(ScrollView, can_focus=True):
         was_cut = log.take(news)
         self._widen(log.hold(news.tail))
         if follows:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
         elif was_cut and top is not None:
             self.scroll_to(y=log.number(top), animate=False, immediate=True)
         if was_cut:
@@ -186,7 +186,7 @@ class LogPane(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Show the end again, where it was followed; what came while hidden moved nothing."""
         if self._follows:
-            self.scroll_end(animate=False, x_axis=False)
+            self.scroll_end(animate=False, force=True, x_axis=False)
 
     # -- searching
 

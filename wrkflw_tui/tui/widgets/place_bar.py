@@ -14,7 +14,12 @@ from wrkflw_tui.tui.typed import app_of
 if TYPE_CHECKING:
     from textual import events
 
-PLACES = (("workflows", "Workflows"), ("runs", "Runs"), ("schedules", "Schedules"))
+PLACES = (
+    ("workflows", "Workflows"),
+    ("runs", "Runs"),
+    ("schedules", "Schedules"),
+    ("inbox", "Inbox"),
+)
 
 
 class PlaceBar(Widget):
@@ -32,6 +37,8 @@ class PlaceBar(Widget):
 
     busy = reactive(0)
     """How many runs are queued or at work."""
+    asked = reactive(0)
+    """How many questions are open."""
     worker = reactive("")
     """How it is with the worker."""
 
@@ -52,6 +59,9 @@ class PlaceBar(Widget):
         for number, (place, title) in enumerate(PLACES, start=1):
             style = "bold reverse" if place == self._place else ""
             item = Content.styled(f" {number} {title} ", style)
+            if place == "inbox" and self.asked:
+                item = Content.styled(f" {number} {title} ", style or "$text-warning")
+                item += Content.styled(f"?{self.asked} ", style or "bold $text-warning")
             self._spots.append((x, x + item.cell_length, place))
             pieces.append(item)
             x += item.cell_length
