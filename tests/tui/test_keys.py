@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,14 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
 SIZE = (120, 40)
+PATIENCE = 20.0
+"""Seconds after which what has not come about never will."""
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], object]) -> None:
     """Wait for what other threads bring about."""
-    for _ in range(200):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
         await pilot.pause(0.02)
         if holds():
             return

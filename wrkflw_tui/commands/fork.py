@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from wrkflw_tui.commands.care import Care
 from wrkflw_tui.commands.given import read_given
@@ -13,8 +10,8 @@ from wrkflw_tui.commands.looking import look
 from wrkflw_tui.commands.record import reading
 from wrkflw_tui.commands.run import go_on
 from wrkflw_tui.engine.clock import micros_now
-from wrkflw_tui.engine.errors import UnknownPath, WrkflwError
 from wrkflw_tui.engine.ids import new_run_id
+from wrkflw_tui.forms.step_input import ask_step_input
 from wrkflw_tui.store import forks, runs
 
 if TYPE_CHECKING:
@@ -22,11 +19,6 @@ if TYPE_CHECKING:
 
     from wrkflw_tui.commands.follow import Following
     from wrkflw_tui.config import Config
-    from wrkflw_tui.forms.fields import Schema
-    from wrkflw_tui.store.catalog import CatalogEntry
-
-TIMEOUT = 15.0
-"""Seconds that an automation may take to say what a step of it takes."""
 
 
 def fork(
@@ -48,7 +40,11 @@ def fork(
     entry = look(config).find(run.workflow_id)
     payload = None
     if given and at in paths:
-        payload = read_given(f"the input of {at}", _input_schema(config, entry, at), given)
+        payload = read_given(
+            f"the input of {at}",
+            ask_step_input(config.folder, entry.file, entry.workflow_id, at),
+            given,
+        )
     new_id = new_run_id()
     definition = forks.Definition(
         entry.workflow_id, entry.graph, entry.definition_hash, entry.steps_total
@@ -58,29 +54,3 @@ def fork(
         lambda c: forks.fork(c, run.run_id, at, definition, new_id, payload, "cli", micros_now())
     )
     return go_on(config, new_id, how, care, as_json=as_json)
-
-
-def _input_schema(config: Config, entry: CatalogEntry, at: str) -> Schema:
-    """Ask the automation, in a process of its own, what a step takes."""
-    command = [sys.executable, "-m", "wrkflw_tui.worker.step_input"]
-    file = config.folder / entry.file
-    try:
-        done = subprocess.run(
-            [*command, str(file), entry.workflow_id, at],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd=config.folder,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise WrkflwError(f"{entry.file} took longer than {TIMEOUT:g} s to import") from None
-    try:
-        said = cast("dict[str, object]", json.loads(done.stdout.splitlines()[-1]))
-    except (IndexError, ValueError):
-        raise WrkflwError(
-            f"{entry.file} cannot be read (exit code {done.returncode}): see `wrkflw-tui check`"
-        ) from None
-    if "error" in said:
-        raise UnknownPath(str(said["error"]))
-    return cast("Schema", said["schema"])

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, cast
 from textual.app import SuspendNotSupported
 
 from wrkflw_tui.engine.clock import micros_now
-from wrkflw_tui.engine.errors import RunEnded
+from wrkflw_tui.engine.errors import RunEnded, UnknownPath, WrkflwError
+from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.tui import text
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from wrkflw_tui.engine.models import Question, RunSummary
+    from wrkflw_tui.engine.models import Question, RunSummary, StepResult
     from wrkflw_tui.forms.fields import Schema
     from wrkflw_tui.store.catalog import CatalogEntry
     from wrkflw_tui.tui.app import WrkflwApp
@@ -114,6 +115,58 @@ async def answer(app: WrkflwApp, run_id: str, workflow_id: str, question: Questi
             messages.answer(connection, run_id, path, key, given, micros_now())
 
     await app.write(work)
+
+
+async def fork(app: WrkflwApp, run: RunSummary, step: StepResult) -> None:
+    """Ask what a step is to be given, then start a new run with it over what came before."""
+    entry = app.known.workflow(run.workflow_id)
+    if entry is None:
+        app.complain(f"{run.workflow_id} is not in the folder any more")
+        return
+    from wrkflw_tui.store import forks
+
+    given = await _fork_input(app, entry, step)
+    if given is None:
+        return
+    # Left out, the step gets the value that the steps before it lead to.
+    payload = None if given == "" or _is_same(given, step.input_json) else given
+    new_id = new_run_id()
+    definition = forks.Definition(
+        entry.workflow_id, entry.graph, entry.definition_hash, entry.steps_total
+    )
+
+    def work(connection: sqlite3.Connection) -> str:
+        at, now = step.path, micros_now()
+        forks.fork(connection, run.run_id, at, definition, new_id, payload, "app", now)
+        return new_id
+
+    if await app.write(work) is not None:
+        app.open_run(new_id)
+
+
+async def _fork_input(app: WrkflwApp, entry: CatalogEntry, step: StepResult) -> str | None:
+    """Return the input as JSON, empty where the step takes none, `None` where it is left."""
+    from wrkflw_tui.forms.step_input import ask_step_input
+    from wrkflw_tui.tui.screens.confirm import Confirm
+    from wrkflw_tui.tui.screens.input_form import ForkForm
+
+    about = "A new run takes over what came before this step, and begins here."
+    try:
+        schema = await asyncio.to_thread(
+            ask_step_input, app.config.folder, entry.file, entry.workflow_id, step.path
+        )
+    except UnknownPath:  # a map, for example: it gets what is in hand
+        answer = await app.push_screen_wait(Confirm(f"Fork from {step.path}?", about))
+        return "" if answer == "yes" else None
+    except WrkflwError as error:
+        app.complain(str(error))
+        return None
+    form = ForkForm(f"Fork from {step.path}", schema, about=about, filled=step.input_json)
+    return await app.push_screen_wait(form)
+
+
+def _is_same(given: str, recorded: str | None) -> bool:
+    return recorded is not None and json.loads(given) == json.loads(recorded)
 
 
 async def repeat(app: WrkflwApp, run: RunSummary) -> None:

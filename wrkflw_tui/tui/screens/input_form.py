@@ -126,6 +126,18 @@ class RunForm(InputForm):
     BINDINGS: ClassVar[list[BindingType]] = _keys(VERB)
 
 
+class ForkForm(InputForm):
+    """Asks for what the step is given that a new run begins with."""
+
+    VERB = "Fork"
+    BINDINGS: ClassVar[list[BindingType]] = _keys(VERB)
+
+    def on_mount(self) -> None:
+        """Say what it is filled with."""
+        super().on_mount()
+        self.query_one("#box").border_subtitle = "filled in as on record"
+
+
 class AnswerForm(InputForm):
     """Asks for what a run waits to be told."""
 

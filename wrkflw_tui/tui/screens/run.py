@@ -44,6 +44,7 @@ class RunScreen(AppScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "answer", "Answer", id="run.answer", tooltip="Answer what the run asks"),
         Binding("c", "cancel", "Cancel", id="run.cancel"),
+        Binding("F", "fork", "Fork", id="run.fork", tooltip="A new run that begins with this step"),
         Binding("R", "again", "Again", id="run.again", tooltip="Run again with the same input"),
         Binding("f", "follow", "Follow", id="run.follow", tooltip="Follow the live step again"),
         Binding("l", "logs", "Logs", id="run.logs"),
@@ -305,6 +306,12 @@ class RunScreen(AppScreen):
         if self.record.run is not None:
             self.host.do(deeds.cancel(self.host, [self.record.run]))
 
+    def action_fork(self) -> None:
+        """Start a new run from the chosen step, with another input if need be."""
+        run, step = self.record.run, self.record.results.get(self.path)
+        if run is not None and step is not None:
+            self.host.do(deeds.fork(self.host, run, step))
+
     def action_again(self) -> None:
         """Start another run with the same input."""
         run = self.record.run
@@ -355,6 +362,10 @@ class RunScreen(AppScreen):
             return self._is_live and bool(self.record.questions)
         if action == "cancel":
             return self._is_live
+        if action == "fork":
+            run = self.record.run
+            rests = run is not None and run.status not in ("queued", "running")
+            return rests and self.is_mounted and self.path in self.record.results
         if action == "follow":
             return not self._following
         return True
