@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.engine.models import ErrorInfo
+from wrkflw_tui.envfile import EnvFileError, read_env_file
 from wrkflw_tui.schedules import scheduler
 from wrkflw_tui.store import catalog, claims, leases, schedules
 from wrkflw_tui.store.changes import Changes
@@ -233,12 +234,20 @@ class Worker:
             if file is None:
                 await self._refuse(claim)
                 continue
+            try:
+                env = await asyncio.to_thread(read_env_file, self._config.folder)
+            except EnvFileError as error:
+                info = ErrorInfo("EnvFileError", str(error))
+                await self._database.write(
+                    lambda c, it=claim, why=info: claims.finish(c, it, "failed", why)
+                )
+                continue
             runner = self._take_warm() or await self._start_runner()
             if runner is None:
                 await self._database.write(lambda c, it=claim: claims.release(c, it, "interrupted"))
                 await self._wait(NO_ROOM)
                 return
-            runner.give(self._config.folder / file, claim, self._config.max_result_bytes)
+            runner.give(self._config.folder / file, claim, self._config.max_result_bytes, env)
             task = group.create_task(self._watch_run(runner, claim))
             self._running[claim.run_id] = _Walked(claim.key, runner, task)
 
