@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 FILE = ".env"
 MOST = 24 * 1024
-"""Bytes that it may have: they go through a pipe to each run."""
+"""Bytes that it may have."""
+MOST_GIVEN = 256 * 1024
+"""The same for all that it gives: names in a value are replaced by theirs."""
 
 
 class EnvFileError(WrkflwError):
@@ -76,7 +78,10 @@ def _parsed(path: Path, data: bytes) -> dict[str, str]:
     for name, value in values.items():
         if "\0" in name + value:
             raise EnvFileError(f"{path}: {name!r} holds a NUL, which no environment can")
-    return {name: os.environ.get(name, value) for name, value in values.items()}
+    values = {name: os.environ.get(name, value) for name, value in values.items()}
+    if sum(map(len, values.values())) > MOST_GIVEN:
+        raise EnvFileError(f"{path} cannot be used: its values are over {MOST_GIVEN // 1024} KB")
+    return values
 
 
 def _check(path: Path, text: str) -> None:

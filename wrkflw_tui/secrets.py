@@ -1,7 +1,7 @@
 """Secrets by name: from the environment, which `.env` adds to, else from the system's keyring.
 
-A keyring cannot list what is in it, so the names of what was put there are kept in a file beside the
-configuration, one a line; the values are in the keyring alone.
+A keyring cannot list what is in it, so the names of what was put there are kept in a file beside
+the configuration, one a line; the values are in the keyring alone.
 """
 
 from __future__ import annotations
@@ -64,12 +64,17 @@ def find(name: str) -> str:
 
 def keep(name: str, value: str) -> None:
     """Put a secret into the keyring. Raises `NoKeyring` and `InvalidSecret`."""
-    if not _NAME.fullmatch(name):
-        raise InvalidSecret(f"a secret's name has letters, digits and _, unlike {name!r}")
+    check_name(name)
     if not value or "\0" in value:
         raise InvalidSecret(f"the secret {name} has no value: nothing was changed")
     _keyring().set_password(name, value)
     _write_names({*names_kept(), name})
+
+
+def check_name(name: str) -> None:
+    """Raise `InvalidSecret` where a secret cannot have that name."""
+    if not _NAME.fullmatch(name):
+        raise InvalidSecret(f"a secret's name has letters, digits and _, unlike {name!r}")
 
 
 def forget(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, cast
@@ -15,6 +16,7 @@ from wrkflw_tui.commands.run import go_on
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import UnknownPath, WrkflwError
 from wrkflw_tui.engine.ids import new_run_id
+from wrkflw_tui.envfile import read_env_file
 from wrkflw_tui.store import forks, runs
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def _input_schema(config: Config, entry: CatalogEntry, at: str) -> Schema:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd=config.folder,
+            env={**os.environ, **read_env_file(config.folder).values},
             timeout=TIMEOUT,
             check=False,
         )

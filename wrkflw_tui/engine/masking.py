@@ -1,8 +1,8 @@
 """Secret values, and the texts that must not show them. Standard library only: screens import it.
 
-A secret is looked for as it is and in the forms that programs often give it: each of its lines, as
-a JSON or Python literal, in an address, in base64. What is short or common cannot be told from other
-text, and is let through: see `is_telling`.
+A secret is looked for as it is and in the forms that programs often give it: each of its lines,
+as a JSON or Python literal, in an address, in base64. What is short or common cannot be told from
+other text, and is let through: see `is_telling`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ LEAST_DIGITS = 6
 """The same, where they are all digits: ports and amounts are everywhere."""
 LEAST_BASE64 = 8
 COMMON = frozenset(
-    "true false none null default localhost 127.0.0.1 0.0.0.0 debug info warning error"
-    " development production staging test".split()
+    {"true", "false", "none", "null", "default", "localhost", "127.0.0.1", "0.0.0.0"}
+    | {"debug", "info", "warning", "error", "development", "production", "staging", "test"}
 )
 """Settings that are no secrets, in any case."""
 

@@ -156,7 +156,7 @@ class Schema(Generic[T]):
                 return _sealed(text), back
             problem = f"would read back differently: {_short(valid)} became {_short(back)}"
             if any(hidden in _short(valid) for hidden in _HIDDEN):
-                problem = f"cannot be kept, for Pydantic hides what it is: {_short(valid)}; {_INSTEAD}"
+                problem = f"cannot be kept, for Pydantic hides it: {_short(valid)}; {_INSTEAD}"
         raise UnstorableValue(f"a value of {name_of(self.source)} {problem}")
 
     def _writings(self, valid: T) -> Iterator[str]:

@@ -1,12 +1,12 @@
 """Secrets in recorded values: something else stands for them in the file, and they are read back.
 
-A value that a step returns is needed again, by the next step and by a walk in another process, so a
-secret in it cannot just be struck out. In its place the JSON text has `***`, and between two
+A value that a step returns is needed again, by the next step and by a walk in another process, so
+a secret in it cannot just be struck out. In its place the JSON text has `***`, and between two
 substitute characters (U+001A) the secret's name, the form it had, and a hash of its value. Whoever
-shows a record shows `***`; whoever reads it for a step asks the environment and the keyring for the
-secret again, and the hash tells that it is the same one. So nobody who has not got the secret can
-write what would read as it. The hash is a slow one, made where it is needed: a short secret must not
-be guessed from it.
+shows a record shows `***`; whoever reads it for a step asks the environment and the keyring for
+the secret again, and the hash tells that it is the same one. So nobody who has not got the secret
+can write what would read as it. The hash is a slow one, made where it is needed: a short secret
+must not be guessed from it.
 """
 
 from __future__ import annotations

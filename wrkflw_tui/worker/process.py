@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.masking import Masker
+from wrkflw_tui.envfile import NO_FILE, EnvFile
 from wrkflw_tui.store.logs import Stretch
 from wrkflw_tui.worker.job import STOP, Job
 from wrkflw_tui.worker.linux import end_all, token_of
@@ -19,7 +20,6 @@ from wrkflw_tui.worker.log import Log
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wrkflw_tui.envfile import EnvFile
     from wrkflw_tui.store.claims import Claim
     from wrkflw_tui.store.database import Database
     from wrkflw_tui.worker.children import Child
@@ -50,8 +50,8 @@ class RunnerProcess:
         """Whether the process has not ended yet."""
         return self._process.returncode is None
 
-    def give(self, file: Path, claim: Claim, max_result_bytes: int, env: EnvFile) -> None:
-        """Hand it its job."""
+    def give(self, file: Path, claim: Claim, max_result_bytes: int, env: EnvFile = NO_FILE) -> None:
+        """Hand it its job, with what `.env` holds now."""
         self._run_id = claim.run_id
         self._masker.add_all(env.values)
         self._warning = env.warning
