@@ -121,7 +121,8 @@ class Masker:
             if len(forms) != len(self.forms):
                 self.forms = {text: forms[text] for text in sorted(forms, key=len, reverse=True)}
                 self.needles = tuple(text for text in self.forms if "\n" not in text)
-                self.json_needles = tuple(dict.fromkeys(map(_escaped, self.forms)))
+                in_ascii = (json.dumps(form)[1:-1] for form in self.forms)
+                self.json_needles = tuple(dict.fromkeys([*map(_escaped, self.forms), *in_ascii]))
         if self.on_new is not None:
             for name, value in new.items():
                 self.on_new(name, value)
