@@ -52,16 +52,18 @@ def read_env_file(folder: Path) -> EnvFile:
         return NO_FILE
     except OSError as error:
         raise EnvFileError(f"{path} cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if stat.S_ISDIR(found.st_mode):
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
             return NO_FILE  # a virtual environment may have that name
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(mode):
             raise EnvFileError(f"{path} cannot be read: it is no plain file")
-        data = file.read(MOST + 1)
+        data = os.read(descriptor, MOST + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MOST:
         raise EnvFileError(f"{path} cannot be used: it has more than {MOST // 1024} KB")
-    return EnvFile(_parsed(path, data), _warning(path, found.st_mode))
+    return EnvFile(_parsed(path, data), _warning(path, mode))
 
 
 def _parsed(path: Path, data: bytes) -> dict[str, str]:

@@ -337,6 +337,7 @@ def test_a_secret_of_the_keyring_is_masked_and_found_again(bench: Bench, keyring
     run_id = bench.enqueue("job")
     bench.wait_note("logged in")
     bench.until(lambda: bench.attempts(run_id)[-1][0] == "use", "the next step began")
+    wait_line(bench, run_id, "child ***")
     worker.kill()
     bench.touch("go")
     bench.worker()
