@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from wrkflw_tui import (
     RetryPolicy,
@@ -25,6 +25,7 @@ from wrkflw_tui import (
 from wrkflw_tui.engine.masking import Masker, forms_of, is_telling, known, mask, shown
 from wrkflw_tui.engine.schema import Schema
 from wrkflw_tui.engine.sealing import opened, seal
+from wrkflw_tui.testing import step_context
 from wrkflw_tui.worker.lines import LONGEST, LineReader
 
 if TYPE_CHECKING:
@@ -213,6 +214,38 @@ async def test_an_input_that_is_given_a_secret_is_read_back(
     fork = await again.fork("once")
     assert await fork.start() == token[::-1]
     assert not in_file(file, token)
+
+
+async def test_an_answer_that_is_one_is_checked_as_it_is(
+    storage: WorkflowStorage, file: Path, token: str
+) -> None:
+    class Pin(BaseModel):
+        pin: Annotated[int, Field(lt=10_000_000)]
+        token: Annotated[str, Field(max_length=len(TOKEN))]
+
+    @step
+    def ask(user: str, context: StepContext) -> str:
+        given = context.suspend(Pin, reason="Which?")
+        return f"{given.pin} {given.token}"
+
+    known.add("PIN", "4471823")
+    flow = create_workflow(id="asks-pin", input_schema=str, output_schema=str).then(ask).commit()
+    run = flow.create_run(storage=storage)
+    with pytest.raises(WorkflowSuspended):
+        await run.start("ada")
+    assert await run.resume(Pin(pin=4471823, token=secret("TOKEN"))) == f"4471823 {token}"
+    assert not in_file(file, token)
+    assert not in_file(file, "4471823")
+
+
+def test_a_state_that_a_test_gives_a_step_stays_as_it_is(token: str) -> None:
+    @step
+    def work(user: str, context: StepContext) -> str:
+        return context.get_state(Kept).token
+
+    secret("TOKEN")
+    context = step_context(work, state=Kept(token=token))
+    assert context.get_state(Kept).token == token
 
 
 async def test_a_pydantic_secret_is_refused_with_what_to_do(storage: WorkflowStorage) -> None:
