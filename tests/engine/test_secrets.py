@@ -27,6 +27,7 @@ from wrkflw_tui.engine.schema import Schema
 from wrkflw_tui.engine.sealing import opened, seal
 from wrkflw_tui.testing import step_context
 from wrkflw_tui.worker.lines import LONGEST, LineReader
+from wrkflw_tui.worker.marks import frame
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -72,8 +73,9 @@ def use(given: Login) -> str:
     return f"{given.user} used {given.header}"
 
 
-log_in = create_workflow(id="log-in", input_schema=str, output_schema=str)
-log_in = log_in.then(login).then(use).commit()
+log_in = (
+    create_workflow(id="log-in", input_schema=str, output_schema=str).then(login).then(use).commit()
+)
 
 
 async def test_a_run_gives_the_value_and_its_record_does_not_show_it(
@@ -101,7 +103,8 @@ async def test_a_fork_in_a_process_that_did_not_ask_for_it_yet_finds_it(
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [("something-else", "has another value now"), ("", "put a line TOKEN=… into .env")]
+    ("value", "said"),
+    [("something-else", "has another value now"), ("", "put a line TOKEN=… into .env")],
 )
 async def test_a_value_that_is_gone_is_an_error(
     storage: WorkflowStorage, token: str, monkeypatch: pytest.MonkeyPatch, value: str, said: str
@@ -327,6 +330,18 @@ def test_what_is_left_of_a_secret_around_a_cut_is_masked() -> None:
     known.add("TOKEN", "abcdefghijklmnopqrstuvwxyz0123456789")
     assert mask("is 'abcdefgh...3456789', x") == "is '***...***', x"
     assert mask("and so on... abc") == "and so on... abc"
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_a_secret_that_comes_in_pieces_is_masked(size: int) -> None:
+    half = len(TOKEN) // 2
+    framed = [frame("5eed", "a", 1, half), TOKEN[:half].encode()]
+    framed += [frame("5eed", "a", 2, half + 1), f"{TOKEN[half:]}\n".encode()]
+    data = f"raw {TOKEN} of a child\n".encode() + b"".join(framed)
+    reader = LineReader("stdout", "5eed", Masker({"TOKEN": TOKEN}))
+    said = [part for at in range(0, len(data), size) for part in reader.feed(data[at : at + size])]
+    lines = [line for stretch in [*said, *reader.close()] for line in stretch.lines]
+    assert lines == ["raw *** of a child", "***"]
 
 
 def test_a_line_that_is_too_long_is_not_cut_inside_a_secret() -> None:

@@ -69,9 +69,9 @@ SAYS = """
     import base64, json, urllib.parse
 
     CHILD = (
-        "import os, sys, time; token = os.environ['TOKEN']; out = sys.stdout;"
-        "out.write('child ' + token[:7]); out.flush(); time.sleep(0.05);"
-        "out.write(token[7:] + ' end' + chr(10)); sys.stderr.write(repr({'token': token}) + chr(10))"
+        "import os, sys; token = os.environ['TOKEN']; out = sys.stdout;"
+        "out.write('child ' + token[:7]); out.flush(); out.write(token[7:] + ' end' + chr(10));"
+        "sys.stderr.write(repr({'token': token}) + chr(10))"
     )
 
     @step
