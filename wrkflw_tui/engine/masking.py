@@ -34,6 +34,8 @@ SEALED = re.compile(r"\*{3}\\u001a([\w.%~-]+):([a-z0-9-]*):([0-9a-f]{12})(#?)\\u
 
 _CUTS = ("...", "…")
 """What stands where an error message was cut: Pydantic cuts values in their middle."""
+MOST_CUTS = 2000
+"""Cuts of one text that are looked at: each takes some ten microseconds."""
 
 
 def is_telling(text: str) -> bool:
@@ -155,7 +157,7 @@ class Masker:
     def mask_cut(self, text: str) -> str:
         """The same, also for what is left of a secret before and after a cut."""
         for cut in _CUTS:
-            first, *rest = text.split(cut)
+            first, *rest = text.split(cut, MOST_CUTS)
             if rest:
                 parts = [first, *map(self._without_tail, rest)]
                 text = cut.join([*map(self._without_head, parts[:-1]), parts[-1]])
@@ -163,7 +165,7 @@ class Masker:
 
     def _without_head(self, part: str) -> str:
         """Hide the beginning of a secret at the end of what comes before a cut."""
-        for needle in self.needles:
+        for needle in self._holding(part[-LEAST:]):
             for size in range(min(len(needle) - 1, len(part)), LEAST - 1, -1):
                 if part.endswith(needle[:size]):
                     return part[:-size] + MASK
@@ -171,11 +173,15 @@ class Masker:
 
     def _without_tail(self, part: str) -> str:
         """Hide the end of a secret at the beginning of what comes after a cut."""
-        for needle in self.needles:
+        for needle in self._holding(part[:LEAST]):
             for size in range(min(len(needle) - 1, len(part)), LEAST - 1, -1):
                 if part.startswith(needle[-size:]):
                     return MASK + part[size:]
         return part
+
+    def _holding(self, some: str) -> list[str]:
+        """Return what is looked for that has this in it: a message may have thousands of cuts."""
+        return [n for n in self.needles if some in n] if len(some) == LEAST else []
 
     def safe_cut(self, data: bytes | bytearray) -> int:
         """Return where bytes whose end has not come may be cut: not inside a secret."""
