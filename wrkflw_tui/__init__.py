@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         RunAlreadyStarted,
         RunEnded,
         RunNotFound,
+        SecretNotFound,
         StepCrashed,
         StepNotRun,
         StepTimeout,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.schema import TooLarge, UnstorableValue
     from wrkflw_tui.engine.step import Step, create_step, step
     from wrkflw_tui.engine.workflow import Workflow
+    from wrkflw_tui.secrets import secret
     from wrkflw_tui.store.storage import WorkflowStorage
 
 __all__ = [
@@ -90,6 +92,7 @@ __all__ = [
     "RunNotFound",
     "RunStatus",
     "RunSummary",
+    "SecretNotFound",
     "Step",
     "StepCancelled",
     "StepContext",
@@ -117,6 +120,7 @@ __all__ = [
     "WrkflwError",
     "create_step",
     "create_workflow",
+    "secret",
     "step",
 ]
 
@@ -142,6 +146,7 @@ _HOMES = {
     "engine.schema": ("TooLarge", "UnstorableValue"),
     "engine.step": ("Step", "create_step", "step"),
     "engine.workflow": ("Workflow",),
+    "secrets": ("secret",),
     "store.storage": ("WorkflowStorage",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -166,4 +171,11 @@ def _configured_storage() -> WorkflowStorage:
     return shared_storage(config.database, config.max_result_bytes)
 
 
+def _found_secret(name: str) -> str:
+    from wrkflw_tui.secrets import find
+
+    return find(name)
+
+
 _defaults.storage_factory = _configured_storage
+_defaults.secret_finder = _found_secret

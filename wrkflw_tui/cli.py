@@ -60,6 +60,8 @@ def _run(config: Config, options: argparse.Namespace) -> int:
             return _to_runs(config, options)
         case "schedules":
             return _on_schedules(config, options)
+        case "secrets":
+            return _on_secrets(config, options)
         case _:
             return _other(config, options)
 
@@ -140,6 +142,18 @@ def _on_schedules(config: Config, options: argparse.Namespace) -> int:
         case _:
             which = (options.schedule, options.cron, options.zone)
             return schedules.next_fires(config, options.amount, *which, as_json=options.json)
+
+
+def _on_secrets(config: Config, options: argparse.Namespace) -> int:
+    from wrkflw_tui.commands import secrets
+
+    match options.action:
+        case None | "list":
+            return secrets.list_secrets(config, as_json=options.json)
+        case "set":
+            return secrets.set_secret(options.name)
+        case _:
+            return secrets.remove_secret(options.name)
 
 
 def _other(config: Config, options: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """How many lines a second a run's log keeps, and what that costs the step and everybody else.
 
-    python tests/benchmarks/logs.py [--lines N] [--rounds N]
+    python tests/benchmarks/logs.py [--lines N] [--rounds N] [--secrets N]
 
 A step prints lines at the pace of a program that works about ten microseconds for each: once into
 its log, once into a file, once to nowhere, in turns in one run; then as fast as it can, from Python
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import signal
 import statistics
 import subprocess
@@ -171,11 +172,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--secrets", type=int, default=0, help="how many `.env` holds")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder, database = Path(place) / "automations", Path(place) / "wrkflw.db"
         folder.mkdir()
         (folder / "flow.py").write_text(FLOW)
+        values = (f"NAME_{n}={secrets.token_urlsafe(30)}\n" for n in range(options.secrets))
+        (folder / ".env").write_text("".join(values))
+        (folder / ".env").chmod(0o600)
         prepare(database)
         worker = subprocess.Popen(
             [sys.executable, "-m", "wrkflw_tui", "worker", "--folder", str(folder),

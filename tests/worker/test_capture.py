@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wrkflw_tui.engine.context import current_step
+from wrkflw_tui.engine.masking import Masker
 from wrkflw_tui.worker.capture import MarkedStream
 from wrkflw_tui.worker.lines import LONGEST, STRETCH_LINES, LineReader
 from wrkflw_tui.worker.marks import frame, spawn
@@ -31,7 +32,7 @@ def flat(stretches: list[Stretch]) -> list[tuple[str, str]]:
 
 def read(data: bytes, size: int | None = None) -> list[tuple[str, str]]:
     """Feed bytes, all at once or in pieces, and return each line with its step."""
-    reader = LineReader("stdout", NONCE)
+    reader = LineReader("stdout", NONCE, Masker())
     size = size or len(data) or 1
     found = [s for at in range(0, len(data), size) for s in reader.feed(data[at : at + size])]
     return flat([*found, *reader.close()])
@@ -82,7 +83,7 @@ class TestLineReader:
         assert read(b"") == []
 
     def test_a_line_without_end_is_not_held_back_for_ever(self) -> None:
-        reader = LineReader("stdout", NONCE)
+        reader = LineReader("stdout", NONCE, Masker())
         assert reader.feed(b"x" * LONGEST) == []
         (stretch,) = reader.feed(b"y")
         assert len(stretch.lines[0]) == LONGEST + 1
@@ -90,7 +91,7 @@ class TestLineReader:
 
     def test_stretches_hold_a_limited_number_of_lines_of_one_step(self) -> None:
         data = marked("a", "x") * (STRETCH_LINES + 1) + marked("b", "y")
-        stretches = LineReader("stderr", NONCE).feed(data.encode())
+        stretches = LineReader("stderr", NONCE, Masker()).feed(data.encode())
         shape = [(s.stream, s.path, len(s.lines)) for s in stretches]
         assert shape == [("stderr", "a", STRETCH_LINES), ("stderr", "a", 1), ("stderr", "b", 1)]
 

@@ -63,6 +63,13 @@ def schedule_ids(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     return _read(parsed_args, lambda c: _column(c, "SELECT schedule_id FROM wrkflw_schedules"))
 
 
+def secret_names(**_: object) -> list[str]:
+    """Return the names of what is in the keyring."""
+    from wrkflw_tui.secrets import names_kept
+
+    return names_kept()
+
+
 def step_paths(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     """Return the steps that a run came to."""
     from wrkflw_tui.store.runs import find_run

@@ -81,6 +81,7 @@ def make_parser() -> Parser:
     _add_runs(make)
     _add_telling(make)
     _add_schedules(make, places)
+    _add_secrets(make, places)
     _add_rest(make)
     return parser
 
@@ -208,6 +209,28 @@ def _add_schedules(make: Callable[..., Parser], places: Parser) -> None:
     trigger = act("trigger", "start a run now, with a schedule's input")
     _completed(trigger, "schedule", "SCHEDULE", which, completion.schedule_ids)
     _followed(trigger, "the run")
+
+
+def _add_secrets(make: Callable[..., Parser], places: Parser) -> None:
+    secrets = make("secrets", "list, set and remove secrets (without an action: list)")
+    _json(secrets)
+    actions = secrets.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
+    for name, help in (
+        ("list", "list the names of the secrets, and where each is held; never a value"),
+        ("set", "put a secret into the system's keyring: typed unseen, or from standard input"),
+        ("remove", "remove a secret from the system's keyring"),
+    ):
+        action = actions.add_parser(
+            name,
+            parents=[places],
+            help=help,
+            description=help[0].upper() + help[1:] + ".",
+            allow_abbrev=False,
+        )
+        if name == "list":
+            _json(action)
+        else:
+            _completed(action, "name", "NAME", "the secret's name", completion.secret_names)
 
 
 def _add_rest(make: Callable[..., Parser]) -> None:

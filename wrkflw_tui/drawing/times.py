@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 
 from wrkflw_tui.drawing.words import duration
+from wrkflw_tui.engine.masking import shown
 
 
 def ago(instant: datetime, now: datetime) -> str:
@@ -64,6 +65,6 @@ def pretty(json_text: str | None) -> str:
     if json_text is None:
         return ""
     try:
-        return json.dumps(json.loads(json_text), indent=2, ensure_ascii=False)
+        return json.dumps(json.loads(shown(json_text)), indent=2, ensure_ascii=False)
     except ValueError:
         return json_text

@@ -1,4 +1,4 @@
-"""Where runs are kept when their caller does not say: filled in by the package itself."""
+"""Where runs are kept and secrets are found: filled in by the package itself."""
 
 from __future__ import annotations
 
@@ -11,3 +11,6 @@ if TYPE_CHECKING:
 
 storage_factory: Callable[[], RunStorage] | None = None
 """Gives the configured storage. The engine knows no files, so it is handed this."""
+
+secret_finder: Callable[[str], str] | None = None
+"""Gives the secret of a name, or raises `SecretNotFound`."""

@@ -6,6 +6,7 @@ import os
 import traceback
 from typing import TYPE_CHECKING
 
+from wrkflw_tui.engine.masking import mask
 from wrkflw_tui.engine.models import ErrorInfo
 
 if TYPE_CHECKING:
@@ -129,6 +130,10 @@ class WorkflowSuspended(WrkflwError):
         """What it waits for, in the order of asking."""
 
 
+class SecretNotFound(WrkflwError, LookupError):
+    """A secret is not there, or not any more; says where to put it."""
+
+
 class StorageError(WrkflwError):
     """The record cannot be read or written; says which file and why."""
 
@@ -137,8 +142,8 @@ _ENGINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
 def printable(text: str) -> str:
-    """Return `text` with lone surrogates escaped, so that it can be stored as UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return `text` as it can be stored: secrets masked, lone surrogates escaped for UTF-8."""
+    return mask(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def describe_error(error: BaseException) -> ErrorInfo:

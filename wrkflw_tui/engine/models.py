@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias, cast
 
+from wrkflw_tui.engine.masking import shown
+
 RunStatus: TypeAlias = Literal[
     "queued", "running", "sleeping", "suspended", "success", "failed", "cancelled"
 ]
@@ -42,8 +44,8 @@ JsonValue: TypeAlias = (
 
 
 def parse_json(text: str | None) -> JsonValue:
-    """Read a recorded JSON text; nothing recorded reads as `None`."""
-    return None if text is None else cast("JsonValue", json.loads(text))
+    """Read a recorded JSON text to be shown; nothing recorded reads as `None`."""
+    return None if text is None else cast("JsonValue", json.loads(shown(text)))
 
 
 def from_micros(micros: int) -> datetime:
@@ -167,7 +169,7 @@ class Question:
     @classmethod
     def from_json(cls, path: str, text: str) -> Question:
         """Read a recorded question."""
-        return cls(path, **json.loads(text))
+        return cls(path, **json.loads(shown(text)))
 
     def __str__(self) -> str:
         if self.kind == "event":

@@ -13,6 +13,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from wrkflw_tui.engine.errors import DefinitionError, WrkflwError
+from wrkflw_tui.engine.masking import MARK, known
+from wrkflw_tui.engine.sealing import opened, seal, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +34,9 @@ class TooLarge(UnstorableValue):
 
 
 def plain_json(value: object) -> str:
-    """Write a value of no declared type as JSON. Raises `UnstorableValue`."""
+    """Write a value of no declared type as JSON, sealed. Raises `UnstorableValue`."""
     try:
-        text = json.dumps(to_jsonable_python(value), ensure_ascii=False)
+        text = seal(json.dumps(to_jsonable_python(value), ensure_ascii=False))
         text.encode()  # a lone surrogate cannot be kept
     except (PydanticSerializationError, ValueError) as error:
         raise UnstorableValue(f"{_short(value)} cannot be written as JSON: {error}") from error
@@ -52,6 +54,19 @@ def check_size(what: str, text: str, limit: int) -> None:
             f"{what} takes {size:,} bytes as JSON, and at most {limit:,} are kept: write it to a"
             " file and return its path, or raise max_result_mb"
         )
+
+
+_HIDDEN = ("SecretStr('*", "SecretBytes(b'*")
+_INSTEAD = "get the secret with secret(NAME) in the step that needs it"
+
+
+def _sealed(text: str) -> str:
+    if known.json_needles or MARK in text:
+        try:
+            return seal(text)
+        except ValueError as error:
+            raise UnstorableValue(f"a value cannot be kept: {error}") from error
+    return text
 
 
 class Schema(Generic[T]):
@@ -102,11 +117,16 @@ class Schema(Generic[T]):
         return cast("T", self._core[0].validate_python(value, from_attributes=True))
 
     def load(self, text: str) -> T:
-        """Read a recorded JSON text. Raises Pydantic's `ValidationError`."""
+        """Read a recorded JSON text.
+
+        Raises Pydantic's `ValidationError`, and `SecretNotFound` where a secret in it is gone.
+        """
+        if MARK in text:
+            text = opened(text)
         return cast("T", self._core[0].validate_json(text))
 
     def store(self, value: object) -> tuple[str, T]:
-        """Return the JSON to record for `value`, and the value as it will be read back.
+        """Return the JSON to record for `value`, sealed, and the value as it will be read back.
 
         Raises `ValidationError` where `value` is not of this type, and `UnstorableValue` where
         what is read back would not equal it.
@@ -120,7 +140,7 @@ class Schema(Generic[T]):
         except (ValueError, PydanticSerializationError):
             return self._store_otherwise(valid)
         if _is_same(valid, back) or reads_back(valid, back):
-            return text, back
+            return _sealed(text), back
         return self._store_otherwise(valid)
 
     def _store_otherwise(self, valid: T) -> tuple[str, T]:
@@ -133,8 +153,10 @@ class Schema(Generic[T]):
                 problem = problem or f"cannot be read back from the record: {error}"
                 continue
             if _is_same(valid, back) or reads_back(valid, back):
-                return text, back
+                return _sealed(text), back
             problem = f"would read back differently: {_short(valid)} became {_short(back)}"
+            if any(hidden in _short(valid) for hidden in _HIDDEN):
+                problem = f"cannot be kept, for Pydantic hides it: {_short(valid)}; {_INSTEAD}"
         raise UnstorableValue(f"a value of {name_of(self.source)} {problem}")
 
     def _writings(self, valid: T) -> Iterator[str]:
@@ -154,8 +176,9 @@ class Schema(Generic[T]):
             ) from error
 
     def json_schema(self) -> dict[str, object]:
-        """Return the JSON Schema of what this type accepts."""
-        return cast("dict[str, object]", self._adapter.json_schema(mode="validation"))
+        """Return the JSON Schema of what this type accepts, to be kept and shown."""
+        schema = cast("dict[str, object]", self._adapter.json_schema(mode="validation"))
+        return without_secrets(schema) if known.json_needles else schema
 
     def __str__(self) -> str:
         return name_of(self.source)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.errors import UnknownPath, WrkflwError
+from wrkflw_tui.envfile import read_env_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +33,7 @@ def ask_step_input(folder: Path, file: str, workflow_id: str, at: str) -> Schema
             stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd=folder,
+            env={**os.environ, **read_env_file(folder).values},
             timeout=TIMEOUT,
             check=False,
         )

@@ -19,6 +19,7 @@ from wrkflw_tui.engine.errors import (
     UnknownPath,
 )
 from wrkflw_tui.engine.models import ENDED, Question
+from wrkflw_tui.engine.sealing import opened
 from wrkflw_tui.store import claims, questions
 from wrkflw_tui.store.graphs import GRAPH
 
@@ -142,7 +143,7 @@ def _check(schema: object, payload: str, what: str) -> None:
     """Raise `InvalidAnswer`, with the fields named, where a payload does not fit its schema."""
     from jsonschema import Draft202012Validator  # 100 ms that nothing else here needs
 
-    value: object = json.loads(payload)
+    value: object = json.loads(opened(payload))
     errors = Draft202012Validator(cast("Any", schema)).iter_errors(cast("Any", value))  # pyright: ignore[reportUnknownMemberType] - jsonschema leaves its values untyped
     said = [f"{error.json_path}: {error.message}".removeprefix("$: ") for error in errors]
     said = [text.removeprefix("$.") for text in said]

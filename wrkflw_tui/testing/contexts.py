@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Never, TypeAlias, cast
 
 from wrkflw_tui.engine.context import StepContext, StopFlag
 from wrkflw_tui.engine.frames import Frame, State, StateView
-from wrkflw_tui.engine.models import parse_json
 from wrkflw_tui.engine.nodes import StepNode
 from wrkflw_tui.engine.runnable import Runnable
 from wrkflw_tui.engine.schema import Schema, plain_json
@@ -130,5 +130,5 @@ def _state_of(state: object) -> State | None:
         return None
     schema = Schema[object](type(state))
     text, _ = schema.store(state)
-    fields = cast("dict[str, object]", parse_json(text))
+    fields = cast("dict[str, object]", json.loads(text))
     return State(schema, "", fields, MAX_RESULT_BYTES)

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from wrkflw_tui.engine.masking import Masker
+from wrkflw_tui.envfile import EnvFileError, read_env_file
 from wrkflw_tui.store import catalog
 from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
 from wrkflw_tui.worker.folder import is_known, scan
@@ -18,6 +20,7 @@ from wrkflw_tui.worker.process import exit_code
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
     from pathlib import Path
 
     from wrkflw_tui.store.database import Database
@@ -41,11 +44,22 @@ class Catalogue:
     def __init__(self, folder: Path, database: Database) -> None:
         self._folder = folder
         self._database = database
+        self._env: Mapping[str, str] | None = None
+        """What `.env` held at the last look."""
+        self.env_problem = ""
+        """Why `.env` cannot be read."""
+        self.env_warning = ""
+
+    @property
+    def env_said(self) -> str:
+        """What a person should know of `.env`."""
+        return self.env_problem or self.env_warning
 
     async def refresh(self) -> bool:
         """Look at the files that are new or changed. Returns whether there were any."""
         present = await asyncio.to_thread(scan, self._folder)
         known = {file.file: file for file in await self._database.read(catalog.list_files)}
+        known = self._without_outdated(known, await self._read_env())
         gone = known.keys() - present.keys()
         for name in gone:
             await self._database.write(lambda c, name=name: catalog.forget_file(c, name))
@@ -62,6 +76,30 @@ class Catalogue:
 
     def _is_known(self, file: AutomationFile, known: AutomationFile | None) -> bool:
         return is_known(self._folder, file, known)
+
+    async def _read_env(self) -> Mapping[str, str]:
+        self.env_problem = self.env_warning = ""
+        try:
+            env = await asyncio.to_thread(read_env_file, self._folder)
+        except EnvFileError as error:
+            self.env_problem = str(error)
+            return self._env or {}  # a run says so; the files are as they were
+        self.env_warning = env.warning
+        return env.values
+
+    def _without_outdated(
+        self, known: dict[str, AutomationFile], env: Mapping[str, str]
+    ) -> dict[str, AutomationFile]:
+        """Leave out what was looked at with another environment: a file may read it on import.
+
+        What the worker before had is not known: then those that load are taken to load still.
+        """
+        before, self._env = self._env, env
+        if before == env or (before is None and not env):
+            return known
+        kept = [file for file in known.values() if before is None and file.status == "ok"]
+        outdated = {name: replace(file, status="loading") for name, file in known.items()}
+        return outdated | {file.file: file for file in kept}
 
     async def _look_at(self, files: list[AutomationFile]) -> None:
         waiting = list(files)
@@ -94,6 +132,8 @@ class Catalogue:
             start_new_session=True,
         )
         os.close(write_end)
+        env = dict(self._env or {})
+        _say(process, json.dumps(env).encode() + b"\n")
         tail = _Tail()
         reading = asyncio.create_task(tail.read(cast("asyncio.StreamReader", process.stdout)))
         try:
@@ -115,7 +155,7 @@ class Catalogue:
                 return found, None
             at_work, reason = missing[0], "could not be looked at: no Python process could start"
         why = reason or f"ended the process that imported it (exit code {code})"
-        return found, _broken(at_work, why, None, tail.text)
+        return found, _broken(at_work, why, None, Masker(env).mask(tail.text))
 
     async def _record(self, found: _Found) -> None:
         mine = found.file.file
@@ -135,6 +175,12 @@ class Catalogue:
                 catalog.record_file(connection, found.file, found.workflows)
 
         await self._database.write(work)
+
+
+def _say(process: asyncio.subprocess.Process, words: bytes) -> None:
+    """Write to its standard input, which stays open: it ends with that line."""
+    assert process.stdin is not None
+    process.stdin.write(words)
 
 
 def _is_twin(file: AutomationFile) -> bool:

@@ -25,11 +25,14 @@ async def _check(config: Config) -> int:
     with tempfile.TemporaryDirectory() as folder:
         database = Database(Path(folder) / "check.db")
         try:
-            await Catalogue(config.folder, database).refresh()
+            catalogue = Catalogue(config.folder, database)
+            await catalogue.refresh()
             files = await database.read(catalog.list_files)
             workflows = await database.read(catalog.list_workflows)
         finally:
             await database.close()
+    if catalogue.env_said:
+        print(f"{'✗' if catalogue.env_problem else '!'} {catalogue.env_said}")
     if not files:
         print(f"no automations in {config.folder}")
         return 1
@@ -40,4 +43,5 @@ async def _check(config: Config) -> int:
         else:
             ids = [entry.workflow_id for entry in workflows if entry.file == file.file]
             print(f"✓ {file.file}: {', '.join(ids) or 'no workflow'}")
-    return 1 if any(file.status == "broken" for file in files) else 0
+    is_broken = catalogue.env_problem or any(file.status == "broken" for file in files)
+    return 1 if is_broken else 0

@@ -57,6 +57,7 @@ class Child:
         self.ears = pipes.ears
         self._popen = popen
         self._line, self._life = pipes.line, pipes.life
+        self._unsaid = b""
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = self._loop.create_future()
         self._handle: int | None = None
@@ -104,15 +105,30 @@ class Child:
         return await asyncio.shield(self._ended)
 
     def say(self, words: bytes) -> None:
-        """Write to its standard input."""
+        """Write to its standard input; what there is no room for follows once there is."""
         if self.returncode is None and self._line >= 0:
-            with suppress(OSError):
-                os.write(self._line, words)
+            is_first = not self._unsaid
+            self._unsaid += words
+            if is_first:
+                self._say_more()
+
+    def _say_more(self) -> None:
+        try:
+            self._unsaid = self._unsaid[os.write(self._line, self._unsaid) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._unsaid = b""  # nobody listens any more
+        if self._unsaid:
+            self._loop.add_writer(self._line, self._say_more)
+        else:
+            self._loop.remove_writer(self._line)
 
     def hang_up(self) -> None:
         """Close its standard input."""
         line, self._line = self._line, -1
         if line >= 0:
+            self._loop.remove_writer(line)
             _close([line])
 
     def reap(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import time
@@ -10,10 +11,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.worker.lines import LineReader
+from wrkflw_tui.worker.private import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wrkflw_tui.engine.masking import Masker
     from wrkflw_tui.store.logs import Stream
     from wrkflw_tui.worker.log import Log
 
@@ -30,6 +33,8 @@ REST = 0.01
 """Seconds between two turns: to be woken by every line would cost writer and reader more."""
 UNHEARD_REST = 1.0
 """The same, where nothing is kept: a process that was left behind must not keep us busy."""
+HANDED = 1 << 16
+"""Bytes of one message over the socket at most."""
 DRAIN = 1.0
 """Seconds for which the last output of a runner that ended is read, if it is that much."""
 
@@ -51,22 +56,22 @@ class Ears:
         while self._theirs:
             os.close(self._theirs.pop())
 
-    def listen(self, nonce: str, log: Log) -> None:
-        """Read all that comes into the log."""
-        self._nonce, self._log = nonce, log
+    def listen(self, nonce: str, log: Log, masker: Masker) -> None:
+        """Read all that comes into the log, without the secrets in it."""
+        self._nonce, self._log, self._masker = nonce, log, masker
+        self._hand.setblocking(False)
         self._pipes = [
-            Pipe(self._out, LineReader("stdout", nonce), log),
-            Pipe(self._err, LineReader("stderr", nonce), log),
+            Pipe(self._out, LineReader("stdout", nonce, masker), log, self._take),
+            Pipe(self._err, LineReader("stderr", nonce, masker), log, self._take),
         ]
         self._out = self._err = -1
-        self._hand.setblocking(False)
         asyncio.get_running_loop().add_reader(self._hand.fileno(), self._take)
 
     def _take(self) -> None:
-        """Take the pipes that the runner hands on."""
-        while True:
+        """Take what the runner hands over."""
+        while self._hand.fileno() >= 0:
             try:
-                message, descriptors, _, _ = socket.recv_fds(self._hand, 4096, 1)
+                message, descriptors, _, _ = socket.recv_fds(self._hand, HANDED, 1)
             except BlockingIOError:
                 return
             except OSError:
@@ -74,11 +79,16 @@ class Ears:
             if not message:
                 self._stop_taking()
                 return
+            if message[:1] == SECRET:
+                self._masker.add(*json.loads(message[1:]))
+                continue
             stream: Stream = "stderr" if message[:1] == b"2" else "stdout"
             path = message[1:].decode("utf-8", "backslashreplace")
             for descriptor in descriptors:
-                reader = LineReader(stream, self._nonce, path)
-                self._pipes.append(Pipe(descriptor, reader, self._log, self._pipes.remove))
+                reader = LineReader(stream, self._nonce, self._masker, path)
+                self._pipes.append(
+                    Pipe(descriptor, reader, self._log, self._take, self._pipes.remove)
+                )
 
     def _stop_taking(self) -> None:
         if self._hand.fileno() >= 0:
@@ -122,11 +132,14 @@ class Pipe:
         descriptor: int,
         lines: LineReader,
         log: Log,
+        heed: Callable[[], object],
         ended: Callable[[Pipe], object] | None = None,
     ) -> None:
         self._descriptor = descriptor
         self._lines: LineReader | None = lines
         self._log = log
+        self._heed = heed
+        """Called before what was read is looked at: what must be masked in it may be under way."""
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._is_open = True
@@ -157,6 +170,7 @@ class Pipe:
                 break
             size += len(data)
             if self._lines is not None:
+                self._heed()
                 self._log.add(self._lines.feed(data))
         return size
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +19,18 @@ class Job:
     nonce: str
     """Marks this run's lines in its output."""
     max_result_bytes: int
+    secrets: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    """What `.env` holds as the run starts, for its environment."""
 
     def to_line(self) -> bytes:
         """Write it as the line that the runner reads."""
-        return json.dumps(asdict(self)).encode() + b"\n"
+        text = json.dumps(asdict(self), ensure_ascii=False)
+        return text.encode("utf-8", "surrogateescape") + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Job:
         """Read the line."""
-        return cls(**json.loads(line))
+        return cls(**json.loads(line.decode("utf-8", "surrogateescape")))
 
 
 STOP = b"stop\n"

@@ -12,6 +12,8 @@ from wrkflw_tui.worker.marks import END, MARK
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from wrkflw_tui.engine.masking import Masker
+
 LONGEST = 1 << 20
 """Bytes of one line that are held back while its end has not come."""
 STRETCH_LINES = 256
@@ -27,11 +29,13 @@ class LineReader:
     """Turns one stream's bytes into stretches of lines.
 
     What is marked carries its own instant; what is not came between the marks around it. So the
-    stretches of two streams can be put in order, as far as that can be known.
+    stretches of two streams can be put in order, as far as that can be known. Secrets are masked
+    once lines are whole: they may come in pieces.
     """
 
-    def __init__(self, stream: Stream, nonce: str, path: str = "") -> None:
+    def __init__(self, stream: Stream, nonce: str, masker: Masker, path: str = "") -> None:
         self._stream: Stream = stream
+        self._masker = masker
         self._mark = f"{MARK}{nonce}".encode()
         head = rb"([:=])(\d{1,4}):(\d{1,18}):([^\x1f]*)\x1f"
         self._head = re.compile(re.escape(self._mark) + head)
@@ -113,8 +117,9 @@ class LineReader:
             partial.clear()
         partial += rest
         if len(partial) > LONGEST:
-            self._add(path, bytes(partial), at)
-            partial.clear()
+            end = self._masker.safe_cut(partial)
+            self._add(path, bytes(partial[:end]), at)
+            del partial[:end]
 
     def _add(self, path: str, block: bytes, at: int) -> None:
         self._at = max(self._at, at)
@@ -131,9 +136,15 @@ class LineReader:
                 lines, size = [], 0
             if not lines:
                 path, at = owner, when
-            lines += _lines(block)
+            lines += self._lines(block)
             size += len(block)
         return [*made, *self._cut(path, at, lines)]
+
+    def _lines(self, block: bytes) -> list[str]:
+        text = block.decode("utf-8", "backslashreplace")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").removesuffix("\r")
+        return self._masker.mask(text).split("\n")
 
     def _cut(self, path: str, at: int, lines: list[str]) -> Iterable[Stretch]:
         for start in range(0, len(lines), STRETCH_LINES):
@@ -143,10 +154,3 @@ class LineReader:
 def _parts(head: re.Match[bytes]) -> tuple[bytes, int, int, str]:
     kind, length, at, path = head.groups()
     return kind, int(length), int(at), path.decode("utf-8", "backslashreplace")
-
-
-def _lines(block: bytes) -> list[str]:
-    text = block.decode("utf-8", "backslashreplace")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").removesuffix("\r")
-    return text.split("\n")

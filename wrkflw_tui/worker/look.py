@@ -1,7 +1,8 @@
 """A look at automation files, in a process of its own: they may hang, exit or print.
 
 Called with a descriptor and the files' paths: writes a JSON line to it before and after each. Ends
-at once with the worker, which holds the other end of its standard input.
+at once with the worker, which holds the other end of its standard input: its first line is what
+`.env` holds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from wrkflw_tui.engine.errors import printable
+from wrkflw_tui.engine.masking import known
 from wrkflw_tui.worker.folder import stamps
 from wrkflw_tui.worker.imports import local_imports
 from wrkflw_tui.worker.line import end_group, take_line
@@ -21,7 +24,11 @@ from wrkflw_tui.worker.loading import AutomationError, load_workflows
 
 def main() -> None:
     """Look at every file named on the command line."""
-    threading.Thread(target=_follow, args=(take_line(),), name="wrkflw-line", daemon=True).start()
+    line = take_line()
+    secrets: dict[str, str] = json.loads(line.readline() or "{}")
+    os.environ.update(secrets)
+    known.add_all(secrets)
+    threading.Thread(target=_follow, args=(line,), name="wrkflw-line", daemon=True).start()
     answers = os.fdopen(int(sys.argv[1]), "w", buffering=1, encoding="utf-8")
     for name in sys.argv[2:]:
         path = Path(name)
@@ -49,7 +56,7 @@ def _look(path: Path) -> dict[str, object]:
             "workflows": [
                 {
                     "workflow_id": workflow.id,
-                    "description": workflow.description,
+                    "description": printable(workflow.description),
                     "tags": workflow.tags,
                     "input_schema": json.dumps(workflow.input_schema.json_schema()),
                     "output_schema": json.dumps(workflow.output_schema.json_schema()),
@@ -62,9 +69,11 @@ def _look(path: Path) -> dict[str, object]:
             ]
         }
     except AutomationError as error:
-        return {"error": str(error), "line": error.line, "traceback": error.trace}
+        said, trace = printable(str(error)), printable(error.trace)
+        return {"error": said, "line": error.line, "traceback": trace}
     except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}", "line": None, "traceback": ""}
+        said = printable(f"{type(error).__name__}: {error}")
+        return {"error": said, "line": None, "traceback": ""}
 
 
 if __name__ == "__main__":

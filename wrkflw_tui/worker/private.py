@@ -1,7 +1,8 @@
-"""Pipes of their own for the children of steps that are at work at once."""
+"""What a runner hands to its worker: pipes of some of its children, and secrets to mask."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -13,14 +14,29 @@ from wrkflw_tui.engine.context import current_step, is_side_by_side
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SECRET = b"*"
+"""How a message with a secret begins; one with a pipe begins with the number of the stream."""
 
-def install(descriptor: int) -> None:
+
+def install(descriptor: int) -> Callable[[str, str], None]:
     """Let children that would inherit the output beside another step have pipes of their own.
 
-    They are handed to the worker over the socket that `descriptor` is.
+    They are handed to the worker over the socket that `descriptor` is. Returns what hands it a
+    secret, by its name and value.
     """
     os.set_inheritable(descriptor, False)
     hand = socket.socket(fileno=descriptor)
+    _give_pipes(hand)
+
+    def give_secret(name: str, value: str) -> None:
+        message = json.dumps([name, value]).encode()
+        with suppress(OSError):
+            hand.send(SECRET + message)
+
+    return give_secret
+
+
+def _give_pipes(hand: socket.socket) -> None:
     name = "_execute_child"  # asyncio's subprocesses come by here too
     real: Callable[..., Any] = getattr(subprocess.Popen, name)
     # The positions in CPython's own signature; where that differs nothing is replaced.

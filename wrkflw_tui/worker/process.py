@@ -9,6 +9,10 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from wrkflw_tui.engine.clock import micros_now
+from wrkflw_tui.engine.masking import Masker
+from wrkflw_tui.envfile import NO_FILE, EnvFile
+from wrkflw_tui.store.logs import Stretch
 from wrkflw_tui.worker.job import STOP, Job
 from wrkflw_tui.worker.linux import end_all, token_of
 from wrkflw_tui.worker.log import Log
@@ -32,6 +36,8 @@ class RunnerProcess:
     def __init__(self, process: Child) -> None:
         self._process = process
         self._nonce = secrets.token_hex(8)
+        self._masker = Masker()
+        self._warning = ""
         self._run_id: str | None = None
 
     @property
@@ -44,9 +50,11 @@ class RunnerProcess:
         """Whether the process has not ended yet."""
         return self._process.returncode is None
 
-    def give(self, file: Path, claim: Claim, max_result_bytes: int) -> None:
-        """Hand it its job."""
+    def give(self, file: Path, claim: Claim, max_result_bytes: int, env: EnvFile = NO_FILE) -> None:
+        """Hand it its job, with what `.env` holds now."""
         self._run_id = claim.run_id
+        self._masker.add_all(env.values)
+        self._warning = env.warning
         job = Job(
             file=str(file),
             key=claim.key,
@@ -55,14 +63,17 @@ class RunnerProcess:
             epoch=claim.epoch,
             nonce=self._nonce,
             max_result_bytes=max_result_bytes,
+            secrets=dict(env.values),
         )
         self._process.say(job.to_line())
 
     async def listen(self, database: Database, key: int, limit: int) -> int:
         """Keep all that the run prints until its process ends; return the exit code."""
         log = Log(database, key, limit)
+        if self._warning:
+            log.add([Stretch("stderr", "", micros_now(), (f"warning: {self._warning}",))])
         ears = self._process.ears
-        ears.listen(self._nonce, log)
+        ears.listen(self._nonce, log, self._masker)
         keeper = asyncio.create_task(log.keep())
         try:
             code = await self._process.wait()

@@ -28,6 +28,7 @@ from wrkflw_tui.engine.errors import (
     describe_error,
 )
 from wrkflw_tui.engine.execution import ExecutionEngine, Rested
+from wrkflw_tui.engine.masking import known
 from wrkflw_tui.engine.threads import STEP_THREAD
 from wrkflw_tui.engine.values import LeftBehind, Value
 from wrkflw_tui.store.claims import Claim
@@ -101,9 +102,12 @@ def _nothing(_: object) -> None:
 def _work(
     job: Job, storage: WorkflowStorage, loop: asyncio.Runner, line: BinaryIO, hand: int
 ) -> int:
+    os.environ.update(job.secrets)
+    known.add_all(job.secrets)
     bear(token_of(job.run_id))
     out, err = install(job.nonce)
-    private.install(hand)
+    # Before a step has a secret in hand, the worker knows it: whatever prints it comes later.
+    known.on_new = private.install(hand)
     # The walk's own thread must get its turn beside a step that computes.
     sys.setswitchinterval(0.0005)
     runner = Runner(job, storage)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.engine.models import ErrorInfo
+from wrkflw_tui.envfile import EnvFileError, read_env_file
 from wrkflw_tui.schedules import scheduler
 from wrkflw_tui.store import catalog, claims, leases, schedules
 from wrkflw_tui.store.changes import Changes
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wrkflw_tui.config import Config
+    from wrkflw_tui.envfile import EnvFile
     from wrkflw_tui.store.claims import Claim
 
 LOOK = 0.05
@@ -93,6 +95,7 @@ class Worker:
         self._stopped = asyncio.Event()
         self._when_idle = False
         self._lost = False
+        self._env_said = ""
 
     def stop(self) -> None:
         """End gently: runs are interrupted and queued for the next worker."""
@@ -234,14 +237,27 @@ class Worker:
             if file is None:
                 await self._refuse(claim)
                 continue
+            env = await self._read_env_for(claim)
+            if env is None:
+                continue
             runner = self._take_warm() or await self._start_runner()
             if runner is None:
                 await self._database.write(lambda c, it=claim: claims.release(c, it, "interrupted"))
                 await self._wait(NO_ROOM)
                 return
-            runner.give(self._config.folder / file, claim, self._config.max_result_bytes)
+            runner.give(self._config.folder / file, claim, self._config.max_result_bytes, env)
             task = group.create_task(self._watch_run(runner, claim))
             self._running[claim.run_id] = _Walked(claim.key, runner, task)
+
+    async def _read_env_for(self, claim: Claim) -> EnvFile | None:
+        """Return what `.env` gives to a run that starts now; fail the run where it is broken."""
+        try:
+            env = await asyncio.to_thread(read_env_file, self._config.folder)
+        except EnvFileError as error:
+            info = ErrorInfo(type(error).__name__, str(error))
+            await self._database.write(lambda c: claims.finish(c, claim, "failed", info))
+            return None
+        return env
 
     def _busy_keys(self) -> frozenset[int]:
         """Return the runs whose process has not ended yet, though they may be queued again."""
@@ -352,6 +368,7 @@ class Worker:
                 try:
                     await self._catalogue.refresh()
                     self._looked.set()
+                    self._tell_of_env(self._catalogue.env_said)
                 except StorageError as error:
                     self._tell(str(error))
                 with suppress(TimeoutError):
@@ -362,6 +379,11 @@ class Worker:
             if listening is not None:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
+
+    def _tell_of_env(self, said: str) -> None:
+        if said and said != self._env_said:
+            self._tell(said)
+        self._env_said = said
 
     async def _watch_zone(self) -> None:
         while not self._stopped.is_set():
