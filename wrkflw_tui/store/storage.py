@@ -12,7 +12,7 @@ from wrkflw_tui.engine.errors import RunAlreadyStarted, StorageError, WrkflwErro
 from wrkflw_tui.engine.models import to_micros
 from wrkflw_tui.store import claims, forks, leases, messages, snapshots, taking
 from wrkflw_tui.store.database import Database
-from wrkflw_tui.store.file import place_of
+from wrkflw_tui.store.file import NEXT_RUN, place_of
 from wrkflw_tui.store.following import follow
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.journal import Opening, SqliteJournal
@@ -95,10 +95,10 @@ class WorkflowStorage:
         def opening(connection: sqlite3.Connection, revision: int) -> int:
             lease.ensure(connection)
             row = connection.execute(
-                "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input,"
+                "INSERT INTO wrkflw_workflow_runs (id, run_id, workflow_id, status, trigger, input,"
                 " graph, definition_hash, steps_total, epoch, owner, created_at, updated_at,"
                 " started_at, deadline, revision)"
-                " VALUES (?, ?, 'running', 'library', ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)"
+                f" VALUES ({NEXT_RUN}, ?, ?, 'running', 'library', ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (run_id) DO NOTHING RETURNING id",
                 (
                     run_id,
