@@ -18,19 +18,21 @@ T = TypeVar("T")
 
 
 @contextmanager
-def reading(config: Config) -> Generator[sqlite3.Connection]:
+def reading(config: Config, *, as_it_is: bool = False) -> Generator[sqlite3.Connection]:
     """Open the record to read; where there is none yet, an empty one that is no file.
 
-    Raises `StorageError`.
+    With `as_it_is` a file of another format, or a damaged one, is not changed. Raises
+    `StorageError`.
     """
-    with naming(config.database), closing(_open(config)) as connection:
+    with naming(config.database), closing(_open(config, as_it_is)) as connection:
         yield connection
 
 
-def _open(config: Config) -> sqlite3.Connection:
+def _open(config: Config, as_it_is: bool) -> sqlite3.Connection:
     if not config.database.exists():
         return empty()
-    prepare(config.database)
+    if not as_it_is:
+        prepare(config.database)
     return connect(config.database, read_only=True)
 
 

@@ -9,6 +9,7 @@ from glob import escape
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import StorageError
+from wrkflw_tui.store.file import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -126,10 +127,10 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _copy(
-    source: sqlite3.Connection, part: Path, target: Path, progress: Progress | None
-) -> None:
+def _copy(source: sqlite3.Connection, part: Path, target: Path, progress: Progress | None) -> None:
     """Copy all pages as they are at one moment, however long that takes."""
+
+    origin = getattr(source, "file", None) or target
 
     def tell(_status: int, left: int, total: int) -> None:
         if progress is not None:
@@ -148,7 +149,8 @@ def _copy(
                 source.execute("COMMIT")
         _sync(part)
     except (sqlite3.Error, OSError) as error:
-        raise StorageError(f"cannot copy to {target}: {error}") from error
+        told = named(error, origin)
+        raise StorageError(f"cannot copy to {target}: {told}") from error
 
 
 def _put(part: Path, target: Path, *, replace: bool) -> None:

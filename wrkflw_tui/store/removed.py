@@ -14,20 +14,21 @@ def removed_now(connection: sqlite3.Connection) -> int:
     return cast("int", row[0])
 
 
-def removed_since(connection: sqlite3.Connection, seen: int) -> list[str] | None:
-    """Return the ids of the runs removed after the removal numbered `seen`.
+def removed_since(connection: sqlite3.Connection, seen: int) -> tuple[int, list[str]] | None:
+    """Return the last removal's number, and the ids of the runs removed after the one `seen`.
 
     Only the newest are remembered: `None` where not all of them are.
     """
     oldest = connection.execute("SELECT min(n) FROM wrkflw_removed_runs").fetchone()[0]
     if oldest is None:
-        return []
+        return seen, []
     if oldest > seen + 1:
         return None
     rows = connection.execute(
-        "SELECT run_id FROM wrkflw_removed_runs WHERE n > ? ORDER BY n", (seen,)
-    )
-    return [cast("str", row[0]) for row in rows]
+        "SELECT n, run_id FROM wrkflw_removed_runs WHERE n > ? ORDER BY n", (seen,)
+    ).fetchall()
+    newest = cast("int", rows[-1]["n"]) if rows else seen
+    return newest, [cast("str", row["run_id"]) for row in rows]
 
 
 def removed_at(connection: sqlite3.Connection, run_id: str) -> int | None:

@@ -26,9 +26,9 @@ def save(connection: sqlite3.Connection, snapshot: WorkflowSnapshot) -> None:
     revision = next_run_revision(connection)
     origin = run.forked_from
     row = connection.execute(
-        "INSERT INTO wrkflw_workflow_runs (id, run_id, workflow_id, status, trigger, execution_path,"
-        " steps_done, steps_total, state, input, result, error, graph, wake_at, forked_from_run,"
-        " forked_from_path, last_event, created_at, updated_at, started_at, finished_at, revision)"
+        "INSERT INTO wrkflw_workflow_runs (id, run_id, workflow_id, status, trigger,"
+        " execution_path, steps_done, steps_total, state, input, result, error, graph, wake_at,"
+        " forked_from_run, forked_from_path, last_event, created_at, updated_at, started_at, finished_at, revision)"
         f" VALUES ({NEXT_RUN}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (run_id) DO NOTHING RETURNING id",
         (

@@ -80,7 +80,7 @@ class Feed:
         prepare(self._path)
         connection = connect(self._path, read_only=True)
         try:
-            look = Look(connection)
+            look = Look(connection, self._path)
             version = _version(connection)  # before the look: what comes amid it is seen again
             self._tell(look.first())
             while not self._ended.is_set():

@@ -21,6 +21,7 @@ from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
 from wrkflw_tui.worker.children import Children
+from wrkflw_tui.worker.housekeeping import Housekeeping
 from wrkflw_tui.worker.linux import end_all, reap_strangers, token_of
 from wrkflw_tui.worker.process import RunnerProcess, describe_exit
 
@@ -120,12 +121,15 @@ class Worker:
                 lambda: loop.call_soon_threadsafe(self._lose_lease),
             )
             heartbeat.start()
+            housekeeping = Housekeeping(self._config, self._tell)
+            housekeeping.start()
             pipe = self._pokes.open()
             if pipe is not None:
                 loop.add_reader(pipe, self._hear_poke)
             try:
                 await self._work()
             finally:
+                await asyncio.to_thread(housekeeping.stop)
                 heartbeat.stop()
                 if pipe is not None:
                     loop.remove_reader(pipe)

@@ -10,7 +10,7 @@ from textual.widgets import Static, TextArea
 
 from wrkflw_tui.engine.models import ENDED
 from wrkflw_tui.tui import deeds, run_text, text
-from wrkflw_tui.tui.run_record import STRETCHES, RunRecord
+from wrkflw_tui.tui.run_record import STRETCHES, Gone, RunRecord
 from wrkflw_tui.tui.screens.place import AppScreen
 from wrkflw_tui.tui.tree import TreeLine, length, live_path, progress_words, seconds_of
 from wrkflw_tui.tui.widgets.log_pane import LogPane
@@ -65,6 +65,7 @@ class RunScreen(AppScreen):
         self._tab_is_chosen = False
         self._is_reading = False
         self._read_again = False
+        self._is_gone = False
         self._shown: tuple[str, str] | None = None
         self._log_shown: tuple[str, int] = ("", 0)
 
@@ -92,6 +93,8 @@ class RunScreen(AppScreen):
 
     def record_changed(self, change: Change | None) -> None:
         """Read what is new of this run."""
+        if self._is_gone:
+            return
         if self._is_reading:
             self._read_again = True
         else:
@@ -105,12 +108,23 @@ class RunScreen(AppScreen):
                 news = await self.host.read(self.record.look)
                 if news is None or not self.is_attached:
                     return
+                if isinstance(news, Gone):
+                    self._is_gone = True
+                    self._show_gone()
+                    return
                 self.record.take(news)
                 self._show()
                 if not self._read_again and len(news.log) < STRETCHES:
                     return
         finally:
             self._is_reading = False
+
+    def _show_gone(self) -> None:
+        """Say that the run was removed; what has been read of it stays."""
+        run = self.record.run
+        name = "" if run is None else f"{text.one_line(run.workflow_id)} "
+        head = say(name, "strong") + say(f"#{text.short_id(self.record.run_id)}  ", "muted")
+        self.query_one("#head", Static).update(head + say("not on record any more", "wait"))
 
     # -- drawing
 

@@ -1,0 +1,95 @@
+"""`wrkflw-tui backup`: a copy of the record, whole and verified, while others write to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from wrkflw_tui.commands.exits import DONE, WrongCall
+from wrkflw_tui.commands.printing import is_terminal, print_json
+from wrkflw_tui.commands.record import reading
+from wrkflw_tui.drawing.words import count, size
+from wrkflw_tui.store import copying
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from wrkflw_tui.config import Config
+
+CLEAR_LINE = "\r\x1b[K"
+
+
+def backup(config: Config, file: str, *, force: bool, as_json: bool) -> int:
+    """Copy the record to a file, and print its size. Raises `WrongCall` and `StorageError`."""
+    target = Path(os.path.abspath(os.path.expanduser(file)))
+    if not config.database.exists():
+        raise WrongCall(f"there is no record yet: {config.database} is not there")
+    _check(config.database, target, force=force)
+    # As it is: of an older format it stays, and so does what is damaged in it.
+    with reading(config, as_it_is=True) as connection, _Progress() as progress:
+        runs = _runs(connection)
+        try:
+            taken = copying.backup(connection, target, replace=force, progress=progress.tell)
+        except FileExistsError:
+            raise _exists(target) from None
+    if as_json:
+        print_json({"file": str(target), "bytes": taken, "runs": runs})
+    else:
+        print(f"{target}: {size(taken)}" + ("" if runs is None else f", {count(runs, 'run')}"))
+    return DONE
+
+
+def _check(record: Path, target: Path, *, force: bool) -> None:
+    if target.is_dir():
+        raise WrongCall(f"{target} is a folder: name a file in it")
+    if not target.exists():
+        return
+    if target.samefile(record):
+        raise WrongCall(f"{target} is the record itself: choose another file")
+    if not force:
+        raise _exists(target)
+    for end in ("-wal", "-journal"):
+        if target.with_name(target.name + end).exists():
+            # What lies in that file would be read as a part of the copy.
+            raise WrongCall(f"{target} is a database in use ({end} is beside it): choose another")
+
+
+def _exists(target: Path) -> WrongCall:
+    return WrongCall(f"{target} is there already: choose another file, or replace it with --force")
+
+
+def _runs(connection: sqlite3.Connection) -> int | None:
+    """Count the runs; a record that is damaged may not let them be counted."""
+    import sqlite3
+
+    try:
+        row = connection.execute("SELECT count(*) FROM wrkflw_workflow_runs").fetchone()
+    except sqlite3.DatabaseError:
+        return None
+    return cast("int", row[0])
+
+
+class _Progress:
+    """Says on a terminal how far the copy is."""
+
+    def __init__(self) -> None:
+        self._is_shown = is_terminal(sys.stderr)
+        self._said = ""
+
+    def tell(self, done: int, total: int) -> None:
+        """Say it, where it is another percentage."""
+        said = f"copied {done / max(1, total):.0%}" if done < total else "verifying the copy"
+        if self._is_shown and said != self._said:
+            self._said = said
+            sys.stderr.write(f"{CLEAR_LINE}{said}")
+            sys.stderr.flush()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._said:
+            sys.stderr.write(CLEAR_LINE)
+            sys.stderr.flush()
