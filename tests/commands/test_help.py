@@ -33,7 +33,7 @@ ALL = dict(parsers(make_parser()))
 def test_the_commands_are_all_there() -> None:
     assert {name[0] for name in ALL if name} == {
         *("list", "run", "runs", "show", "logs", "cancel", "answer", "send", "fork"),
-        *("schedules", "graph", "check", "init", "worker", "completion"),
+        *("schedules", "graph", "check", "init", "worker", "completion", "prune", "backup"),
     }
     assert {name[1] for name in ALL if name[:1] == ("schedules",) and len(name) == 2} == {
         *("list", "add", "pause", "resume", "remove", "next", "trigger"),

@@ -110,7 +110,7 @@ def _part(target: Path) -> Generator[Path]:
 def _remove_leftovers(target: Path) -> None:
     """Remove what copies have left whose process was killed."""
     for left in target.parent.glob(f".{escape(target.name)}.*.part"):
-        pid = left.suffixes[-2].removeprefix(".") if len(left.suffixes) > 1 else ""
+        pid = left.name.removeprefix(f".{target.name}.").removesuffix(".part")
         if pid.isdecimal() and not _is_alive(int(pid)):
             left.unlink(missing_ok=True)
 
@@ -140,6 +140,7 @@ def _copy(source: sqlite3.Connection, part: Path, target: Path, progress: Progre
         with closing(sqlite3.connect(part, isolation_level=None)) as copy:
             # Nobody reads it before it is complete, and then it is synced as a whole.
             copy.execute("PRAGMA synchronous = OFF")
+            copy.execute("PRAGMA journal_mode = OFF")
             # Held to the end: else each commit of anyone would make the copy begin anew.
             source.execute("BEGIN")
             try:

@@ -71,15 +71,13 @@ def surplus(
     connection: sqlite3.Connection, workflow_id: str, rule: Rule, now: int, spared: int = 0
 ) -> Surplus | None:
     """Return what is kept no longer of one workflow's runs."""
-    last: tuple[int, int] | None = None
+    found: list[tuple[int, int] | None] = []
     if rule.keep_for is not None:
-        last = _last(connection, workflow_id, now - rule.keep_for // _MICROSECOND)
+        found.append(_last(connection, workflow_id, now - rule.keep_for // _MICROSECOND))
     if rule.keep_runs is not None:
-        beyond = _beyond(connection, workflow_id, rule.keep_runs)
-        last = beyond if last is None or beyond is None else max(last, beyond)
-    if last is None:
-        return None
-    if last[0] > now - spared:
+        found.append(_beyond(connection, workflow_id, rule.keep_runs))
+    last = max((one for one in found if one is not None), default=None)
+    if last is not None and last[0] > now - spared:
         last = _last(connection, workflow_id, now - spared)
     return None if last is None else Surplus(workflow_id, *last)
 

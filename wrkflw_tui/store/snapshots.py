@@ -28,7 +28,8 @@ def save(connection: sqlite3.Connection, snapshot: WorkflowSnapshot) -> None:
     row = connection.execute(
         "INSERT INTO wrkflw_workflow_runs (id, run_id, workflow_id, status, trigger,"
         " execution_path, steps_done, steps_total, state, input, result, error, graph, wake_at,"
-        " forked_from_run, forked_from_path, last_event, created_at, updated_at, started_at, finished_at, revision)"
+        " forked_from_run, forked_from_path, last_event, created_at, updated_at, started_at,"
+        " finished_at, revision)"
         f" VALUES ({NEXT_RUN}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (run_id) DO NOTHING RETURNING id",
         (
