@@ -103,6 +103,8 @@ def test_a_wrong_call_is_told_what_would_be_right(
         ["schedules"],
         ["schedules", "next"],
         ["graph", "x"],
+        ["prune", "--keep-runs", "1"],
+        ["backup", "copy.db"],
     ],
     ids=lambda command: command[0],
 )
