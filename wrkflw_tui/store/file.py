@@ -77,7 +77,7 @@ def connect(
         if read_only:
             connection.execute("PRAGMA query_only = ON")
     except sqlite3.Error as error:
-        raise StorageError(f"cannot open {path}: {error}") from error
+        raise StorageError(f"cannot open {path}: {error}{_hint(error, path)}") from error
     return connection
 
 

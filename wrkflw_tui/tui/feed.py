@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import WrkflwError
-from wrkflw_tui.store.file import connect, prepare
+from wrkflw_tui.store.file import connect, named, prepare
 from wrkflw_tui.tui.known import Change
 from wrkflw_tui.tui.look import Look
 
@@ -73,7 +73,7 @@ class Feed:
             try:
                 self._follow()
             except (WrkflwError, sqlite3.Error, OSError) as error:
-                self._tell(Change(problem=str(error)))
+                self._tell(Change(problem=str(named(error, self._path))))
                 self._ended.wait(2)
 
     def _follow(self) -> None:
