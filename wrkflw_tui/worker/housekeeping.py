@@ -12,8 +12,9 @@ from wrkflw_tui.config import SETTINGS_FILE
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import WrkflwError
 from wrkflw_tui.store import checking, copying, retention
-from wrkflw_tui.store.file import Turn, connect, next_run_revision, transaction
+from wrkflw_tui.store.file import Turn, connect, named, next_run_revision, transaction
 from wrkflw_tui.store.housekeeping import Housekeeper, Stopped, space
+from wrkflw_tui.worker.complaints import Complaints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,10 +59,10 @@ class Housekeeping:
         self._folder = config.folder
         self._path = config.database
         self._tell = tell
+        self._complain = Complaints(tell)
         self._first, self._every, self._quiet, self._spared = first, every, quiet, spared
         self._stopped = threading.Event()
         self._checking: sqlite3.Connection | None = None
-        self._told = ""
         self._thread = threading.Thread(target=self._keep, name="wrkflw-keeping", daemon=True)
 
     def start(self) -> None:
@@ -86,18 +87,13 @@ class Housekeeping:
         self._guarded(self._care)
 
     def _guarded(self, work: Callable[[], bool]) -> bool | None:
-        """Do it; what goes wrong is told, once."""
+        """Do it; what goes wrong is told."""
         try:
             return work()
         except (sqlite3.Error, WrkflwError, OSError) as error:
             if not self._stopped.is_set():
-                self._tell_once(str(error))
+                self._complain(str(named(error, self._path)))
         return None
-
-    def _tell_once(self, text: str) -> None:
-        if text != self._told:
-            self._told = text
-            self._tell(text)
 
     # -- whether it is whole
 

@@ -21,6 +21,7 @@ from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
 from wrkflw_tui.worker.children import Children
+from wrkflw_tui.worker.complaints import Complaints
 from wrkflw_tui.worker.housekeeping import Housekeeping
 from wrkflw_tui.worker.linux import end_all, reap_strangers, token_of
 from wrkflw_tui.worker.process import RunnerProcess, describe_exit
@@ -74,6 +75,7 @@ class Worker:
         self._config = config
         self._max_runs = max_runs
         self._tell = tell
+        self._complain = Complaints(tell)
         self._identity = leases.Identity()
         self._database = Database(config.database)
         self._changes = Changes(config.database)
@@ -208,7 +210,7 @@ class Worker:
                 if self._when_idle and is_idle and await self._database.write(self._retire):
                     return
             except StorageError as error:
-                self._tell(str(error))
+                self._complain(str(error))
                 await self._wait(1.0)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), LOOK)
@@ -260,7 +262,7 @@ class Worker:
         try:
             return RunnerProcess(await self._children.start())
         except OSError as error:
-            self._tell(f"no process could be started: {error}")
+            self._complain(f"no process could be started: {error}")
             return None
 
     def _take_warm(self) -> RunnerProcess | None:
@@ -296,7 +298,7 @@ class Worker:
             await self._settle(runner, claim, code)
         except StorageError as error:
             # Left as it is on record: there may be room later, or the next worker takes it over.
-            self._tell(f"run {claim.run_id}: {error}")
+            self._complain(f"run {claim.run_id}: {error}")
             return False
         return True
 
@@ -350,7 +352,7 @@ class Worker:
                 await self._catalogue.refresh()
                 self._looked.set()
             except StorageError as error:
-                self._tell(str(error))
+                self._complain(str(error))
             await self._wait(FOLDER_LOOK)
 
     async def _watch_zone(self) -> None:
