@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.engine.errors import RunNotFound
 from wrkflw_tui.engine.models import ENDED, OPEN, StepResult
 from wrkflw_tui.store import logs, runs
 from wrkflw_tui.store.logs import LogStretch
@@ -32,11 +31,6 @@ class News:
     whole: WorkflowSnapshot | None
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """The run is on record no longer."""
-
-
 @dataclass(slots=True)
 class RunRecord:
     """What has been read of one run."""
@@ -54,14 +48,8 @@ class RunRecord:
     _revision: int = 0
     _is_complete: bool = False
 
-    def look(self, connection: sqlite3.Connection) -> News | Gone:
+    def look(self, connection: sqlite3.Connection) -> News:
         """Read what is new; called on another thread, changes nothing here."""
-        try:
-            return self._look(connection)
-        except RunNotFound:
-            return Gone()
-
-    def _look(self, connection: sqlite3.Connection) -> News:
         connection.execute("BEGIN")  # one moment of the record
         try:
             run = runs.read_summary(connection, self.run_id)

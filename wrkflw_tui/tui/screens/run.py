@@ -8,9 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static, TextArea
 
+from wrkflw_tui.engine.errors import RunNotFound
 from wrkflw_tui.engine.models import ENDED
 from wrkflw_tui.tui import deeds, run_text, text
-from wrkflw_tui.tui.run_record import STRETCHES, Gone, RunRecord
+from wrkflw_tui.tui.run_record import STRETCHES, News, RunRecord
 from wrkflw_tui.tui.screens.place import AppScreen
 from wrkflw_tui.tui.tree import TreeLine, length, live_path, progress_words, seconds_of
 from wrkflw_tui.tui.widgets.log_pane import LogPane
@@ -20,6 +21,7 @@ from wrkflw_tui.tui.widgets.tab_strip import TabStrip
 from wrkflw_tui.tui.widgets.timeline import Timeline
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
     from datetime import datetime
 
@@ -105,10 +107,10 @@ class RunScreen(AppScreen):
         try:
             while True:
                 self._read_again = False
-                news = await self.host.read(self.record.look)
+                news = await self.host.read(self._look)
                 if news is None or not self.is_attached:
                     return
-                if isinstance(news, Gone):
+                if not isinstance(news, News):
                     self._is_gone = True
                     self._show_gone()
                     return
@@ -118,6 +120,12 @@ class RunScreen(AppScreen):
                     return
         finally:
             self._is_reading = False
+
+    def _look(self, connection: sqlite3.Connection) -> News | RunNotFound:
+        try:
+            return self.record.look(connection)
+        except RunNotFound as gone:
+            return gone
 
     def _show_gone(self) -> None:
         """Say that the run was removed; what has been read of it stays."""
