@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PAGES = 256
 """Pages that are copied between two looks around."""
+SYNCED = 1024
+"""Pages after which they are put on disk."""
 FINDINGS = 5
 """How many faults of a damaged file are told at most."""
 
@@ -133,8 +135,11 @@ def _copy(source: sqlite3.Connection, part: Path, target: Path, progress: Progre
     origin = getattr(source, "file", None) or target
 
     def tell(_status: int, left: int, total: int) -> None:
+        done = total - left
+        if done % SYNCED == 0:
+            _sync(part)  # all of it at the end would hold up everybody who commits then
         if progress is not None:
-            progress(total - left, total)
+            progress(done, total)
 
     try:
         with closing(sqlite3.connect(part, isolation_level=None)) as copy:
