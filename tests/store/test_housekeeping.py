@@ -104,6 +104,19 @@ def test_a_run_that_was_taken_up_meanwhile_stays(
     assert rows_of_runs(record)["wrkflw_step_results"] == 2
 
 
+def test_one_that_cannot_go_holds_nothing_up(
+    record: sqlite3.Connection, keeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "LISTED", 2)
+    with transaction(record):
+        ids = [put_run(record, at=1 + n // 4) for n in range(9)]
+        record.execute(
+            "UPDATE wrkflw_workflow_runs SET status = 'suspended' WHERE run_id = ?", (ids[1],)
+        )
+    assert remove(keeper) == 8
+    assert run_ids(record) == [ids[1]]
+
+
 def test_many_or_large_rows_take_many_short_transactions(
     record: sqlite3.Connection, keeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

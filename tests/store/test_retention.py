@@ -36,7 +36,7 @@ def gone(
     surplus = retention.surplus(record, workflow_id, rule, NOW, spared)
     if surplus is None:
         return []
-    found = retention.keys(record, surplus, 1000)
+    found = [key for _, key in retention.ended(record, surplus, 1000)]
     assert retention.count(record, surplus) == len(found)
     by_key = dict(record.execute("SELECT id, run_id FROM wrkflw_workflow_runs").fetchall())
     return [by_key[key] for key in found]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.commands.exits import DONE, WrongCall
-from wrkflw_tui.commands.printing import is_terminal, print_json
+from wrkflw_tui.commands.printing import print_json
+from wrkflw_tui.commands.progress import Progress
 from wrkflw_tui.commands.record import reading
 from wrkflw_tui.drawing.words import count, size
 from wrkflw_tui.store import copying
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from wrkflw_tui.config import Config
 
-CLEAR_LINE = "\r\x1b[K"
-
 
 def backup(config: Config, file: str, *, force: bool, as_json: bool) -> int:
     """Copy the record to a file, and print its size. Raises `WrongCall` and `StorageError`."""
@@ -28,10 +26,14 @@ def backup(config: Config, file: str, *, force: bool, as_json: bool) -> int:
         raise WrongCall(f"there is no record yet: {config.database} is not there")
     _check(config.database, target, force=force)
     # As it is: of an older format it stays, and so does what is damaged in it.
-    with reading(config, as_it_is=True) as connection, _Progress() as progress:
+    with reading(config, as_it_is=True) as connection, Progress() as progress:
         runs = _runs(connection)
+
+        def tell(done: int, total: int) -> None:
+            progress.tell(f"copied {done / total:.0%}" if done < total else "verifying the copy")
+
         try:
-            taken = copying.backup(connection, target, replace=force, progress=progress.tell)
+            taken = copying.backup(connection, target, replace=force, progress=tell)
         except FileExistsError:
             raise _exists(target) from None
     if as_json:
@@ -69,27 +71,3 @@ def _runs(connection: sqlite3.Connection) -> int | None:
     except sqlite3.DatabaseError:
         return None
     return cast("int", row[0])
-
-
-class _Progress:
-    """Says on a terminal how far the copy is."""
-
-    def __init__(self) -> None:
-        self._is_shown = is_terminal(sys.stderr)
-        self._said = ""
-
-    def tell(self, done: int, total: int) -> None:
-        """Say it, where it is another percentage."""
-        said = f"copied {done / max(1, total):.0%}" if done < total else "verifying the copy"
-        if self._is_shown and said != self._said:
-            self._said = said
-            sys.stderr.write(f"{CLEAR_LINE}{said}")
-            sys.stderr.flush()
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._said:
-            sys.stderr.write(CLEAR_LINE)
-            sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.commands.exits import DONE, WrongCall
 from wrkflw_tui.commands.looking import NAMED, UnknownId, near_to
 from wrkflw_tui.commands.printing import print_json, print_table, say
+from wrkflw_tui.commands.progress import Progress
 from wrkflw_tui.commands.record import naming, reading
 from wrkflw_tui.drawing.words import count, size
 from wrkflw_tui.engine.clock import micros_now
@@ -65,12 +66,22 @@ def prune(config: Config, wanted: Wanted, *, dry_run: bool, as_json: bool) -> in
         return DONE
     with naming(config.database), closing(Housekeeper(config.database, _rest)) as keeper:
         before = space(keeper.connection)
-        removed = [_Found(one.surplus, keeper.remove(one.surplus), 0) for one in found]
-        keeper.clear()
+        with Progress() as progress:
+            removed = _remove(keeper, found, progress)
         _make_smaller(keeper)
         given_back = before.size - space(keeper.connection).size
     _tell(removed, given_back, as_json=as_json)
     return DONE
+
+
+def _remove(keeper: Housekeeper, found: list[_Found], progress: Progress) -> list[_Found]:
+    removed: list[_Found] = []
+    for one in found:
+        progress.tell(f"removing {count(one.runs, 'run')} of {one.surplus.workflow_id}")
+        removed.append(_Found(one.surplus, keeper.remove(one.surplus), 0))
+    progress.tell("clearing away what they have left")
+    keeper.clear()
+    return removed
 
 
 def _rules(config: Config, wanted: Wanted) -> Callable[[str], Rule]:
@@ -144,7 +155,9 @@ def _make_smaller(keeper: Housekeeper) -> None:
     """Give all free room back."""
     now = space(keeper.connection)
     if now.gives_back:
-        keeper.give_back()
+        with Progress() as progress:
+            progress.tell("giving their room back")
+            keeper.give_back()
     elif now.free:
         say("writing the file anew, once: later it gives room back by itself")
         if not keeper.rebuild():

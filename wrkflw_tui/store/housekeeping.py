@@ -97,10 +97,12 @@ class Housekeeper:
 
     def remove(self, surplus: Surplus) -> int:
         """Take its runs off the record; return how many. Raises `Stopped`."""
-        removed = 0
-        while found := retention.keys(self.connection, surplus, LISTED):
-            while found:
-                removed += self._step(lambda ends, keys=found: self._remove_some(keys, ends))
+        removed, last = 0, (-1, -1)
+        while found := retention.ended(self.connection, surplus, LISTED, last):
+            last = found[-1]  # some may stay: none is looked up twice
+            keys = [key for _, key in found]
+            while keys:
+                removed += self._step(lambda ends, keys=keys: self._remove_some(keys, ends))
         return removed
 
     def _remove_some(self, keys: list[int], ends: float) -> int:

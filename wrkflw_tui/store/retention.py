@@ -102,13 +102,22 @@ def _beyond(connection: sqlite3.Connection, workflow_id: str, kept: int) -> tupl
     return cast("tuple[int, int] | None", row if row is None else tuple(row))
 
 
-def keys(connection: sqlite3.Connection, surplus: Surplus, limit: int) -> list[int]:
-    """Return the keys of the first of its runs, those that ended first before the others."""
+def ended(
+    connection: sqlite3.Connection,
+    surplus: Surplus,
+    limit: int,
+    after: tuple[int, int] = (-1, -1),
+) -> list[tuple[int, int]]:
+    """Return the ends and keys of the first of its runs, those that ended first before others.
+
+    `after` is the last one of those that were returned before.
+    """
     rows = connection.execute(
-        f"SELECT id {_SURPLUS} ORDER BY finished_at, id LIMIT :limit",
-        {**_places(surplus), "limit": limit},
+        f"SELECT finished_at, id {_SURPLUS} AND finished_at >= :from_at"
+        " AND (finished_at, id) > (:from_at, :from_key) ORDER BY finished_at, id LIMIT :limit",
+        {**_places(surplus), "limit": limit, "from_at": after[0], "from_key": after[1]},
     )
-    return [cast("int", row[0]) for row in rows]
+    return [cast("tuple[int, int]", tuple(row)) for row in rows]
 
 
 def count(connection: sqlite3.Connection, surplus: Surplus) -> int:

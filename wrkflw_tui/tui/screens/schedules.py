@@ -64,7 +64,8 @@ class SchedulesScreen(Place):
     def record_changed(self, change: Change | None) -> None:
         """Show what changed."""
         self.show_rows()
-        if change is None or change.schedules is not None or not self._fires:
+        is_other = change is None or change.schedules is not None or change.removed != ()
+        if is_other or not self._fires:
             self._read_fires()
         self._show_detail()
 
