@@ -249,6 +249,14 @@ def test_a_database_that_is_in_use_is_not_replaced(shell: Shell) -> None:
     assert find_damage(target) == ""
 
 
+def test_the_log_of_another_database_is_never_taken_for_a_part_of_it(shell: Shell) -> None:
+    (shell.place / "copy.db-wal").write_bytes(b"of another")
+    said = shell("backup", str(shell.place / "copy.db"))
+    assert said.code == 2
+    assert "copy.db-wal" in said.err
+    assert not (shell.place / "copy.db").exists()
+
+
 def test_while_runs_go_on(desk: Shell) -> None:
     ids = [desk.id("many", "--input", "40") for _ in range(6)]
     copies = [desk.place / f"copy-{n}.db" for n in range(4)]

@@ -123,6 +123,24 @@ async def test_a_run_on_the_screen_says_that_it_was_removed(
         await until(pilot, lambda: not isinstance(app.screen, RunScreen))
 
 
+async def test_one_that_ends_and_is_removed_between_two_looks_is_live_no_more(
+    app: WrkflwApp, database: Path, ids: dict[str, str]
+) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await until_shown(pilot)
+        app.open_run(ids["live"])
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.record.run)
+        with closing(connect(database)) as connection, transaction(connection):
+            connection.execute("DELETE FROM wrkflw_workflow_runs WHERE run_id = ?", (ids["live"],))
+        screen = cast("RunScreen", app.screen)
+        head = screen.query_one("#head", Static)
+        await until(pilot, lambda: "not on record any more" in said_by(head))
+        await pilot.pause(0.6)  # longer than its clock takes to tick
+        assert "not on record any more" in said_by(head)
+        assert screen.check_action("cancel", ()) is False
+        assert errors(app) == []
+
+
 async def test_a_run_that_was_removed_before_it_is_opened(
     app: WrkflwApp, database: Path, ids: dict[str, str]
 ) -> None:

@@ -46,16 +46,13 @@ def backup(config: Config, file: str, *, force: bool, as_json: bool) -> int:
 def _check(record: Path, target: Path, *, force: bool) -> None:
     if target.is_dir():
         raise WrongCall(f"{target} is a folder: name a file in it")
-    if not target.exists():
-        return
-    if target.samefile(record):
+    if target.exists() and target.samefile(record):
         raise WrongCall(f"{target} is the record itself: choose another file")
-    if not force:
+    if target.exists() and not force:
         raise _exists(target)
-    for end in ("-wal", "-journal"):
-        if target.with_name(target.name + end).exists():
-            # What lies in that file would be read as a part of the copy.
-            raise WrongCall(f"{target} is a database in use ({end} is beside it): choose another")
+    if (log := copying.log_beside(target)) is not None:
+        # It would be read as a part of the copy.
+        raise WrongCall(f"{target} is a database in use ({log.name} is beside it): choose another")
 
 
 def _exists(target: Path) -> WrongCall:

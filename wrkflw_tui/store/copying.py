@@ -94,10 +94,18 @@ def findings(connection: sqlite3.Connection, check: str) -> str:
     return "" if lines == ["ok"] else "; ".join(lines[:FINDINGS])
 
 
+def log_beside(path: Path) -> Path | None:
+    """Return the log of a database that is open, or was left open, under this name."""
+    logs = (path.with_name(path.name + end) for end in ("-wal", "-journal"))
+    return next((log for log in logs if log.exists()), None)
+
+
 @contextmanager
 def _part(target: Path) -> Generator[Path]:
     """Give a new empty file beside the target, which is gone at the end if it is still there."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    if (log := log_beside(target)) is not None:
+        raise StorageError(f"{log} is there, and would be read as a part of {target}")
     try:
         _remove_leftovers(target)
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))

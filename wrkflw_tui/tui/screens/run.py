@@ -129,6 +129,7 @@ class RunScreen(AppScreen):
 
     def _show_gone(self) -> None:
         """Say that the run was removed; what has been read of it stays."""
+        self._ticker.pause()
         run = self.record.run
         name = "" if run is None else f"{text.one_line(run.workflow_id)} "
         head = say(name, "strong") + say(f"#{text.short_id(self.record.run_id)}  ", "muted")
@@ -139,7 +140,7 @@ class RunScreen(AppScreen):
     @property
     def _is_live(self) -> bool:
         run = self.record.run
-        return run is not None and run.status not in ENDED
+        return run is not None and run.status not in ENDED and not self._is_gone
 
     @property
     def path(self) -> str:
