@@ -65,6 +65,6 @@ def _runs(connection: sqlite3.Connection) -> int | None:
 
     try:
         row = connection.execute("SELECT count(*) FROM wrkflw_workflow_runs").fetchone()
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return None
     return cast("int", row[0])

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from wrkflw_tui.store.file import Turn, connect, migrate, named, prepare, transaction
+from wrkflw_tui.store.file import UNREADABLE, Turn, connect, migrate, named, prepare, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -65,7 +65,7 @@ def naming(path: Path) -> Generator[None]:
     """Turn SQLite's and the system's errors into one that says which file and what to do."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (*UNREADABLE, OSError) as error:
         told = named(error, path)
         if told is error:
             raise

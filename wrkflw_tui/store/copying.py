@@ -9,7 +9,7 @@ from glob import escape
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import StorageError
-from wrkflw_tui.store.file import named
+from wrkflw_tui.store.file import UNREADABLE, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -86,7 +86,7 @@ def findings(connection: sqlite3.Connection, check: str) -> str:
     """Return what one of SQLite's own checks finds to be wrong, in one line."""
     try:
         rows = connection.execute(f"PRAGMA {check}({FINDINGS})").fetchall()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if isinstance(error, sqlite3.OperationalError):
             raise  # locked, or told to stop: that says nothing of the file
         return str(error)
@@ -162,7 +162,7 @@ def _copy(source: sqlite3.Connection, part: Path, target: Path, progress: Progre
             finally:
                 source.execute("COMMIT")
         _sync(part)
-    except (sqlite3.Error, OSError) as error:
+    except (*UNREADABLE, OSError) as error:
         told = named(error, origin)
         raise StorageError(f"cannot copy to {target}: {told}") from error
 

@@ -26,6 +26,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT = 10.0
 """Seconds that a connection waits for another's lock."""
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""Raised where a file cannot be read: what SQLite says of a damaged one may be no text."""
+
 MEMORY = Path(":memory:")
 """What is named in it is no file: it lies in this process's memory while it is open."""
 
@@ -76,7 +79,7 @@ def connect(
         connection.execute("PRAGMA synchronous = FULL")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise StorageError(f"cannot open {path}: {error}{_hint(error, path)}") from error
     return connection
 
@@ -96,7 +99,7 @@ def prepare(path: Path) -> None:
     try:
         with turn, closing_connection(path) as connection:
             migrate(connection, path)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise StorageError(f"cannot prepare {path}: {error}{_hint(error, path)}") from error
     finally:
         turn.close()
@@ -215,7 +218,7 @@ class Turn:
 
 def named(error: BaseException, path: Path) -> BaseException:
     """Turn SQLite's and the system's errors into one that says which file and what to do."""
-    if isinstance(error, sqlite3.Error):
+    if isinstance(error, UNREADABLE):
         told = StorageError(f"{path}: {error}{_hint(error, path)}")
         told.__cause__ = error
         return told
@@ -226,8 +229,10 @@ def named(error: BaseException, path: Path) -> BaseException:
     return error
 
 
-def _hint(error: sqlite3.Error, path: Path) -> str:
+def _hint(error: BaseException, path: Path) -> str:
     code = getattr(error, "sqlite_errorname", "") or ""
+    if isinstance(error, UnicodeDecodeError):
+        code = "SQLITE_CORRUPT"
     hints = {
         "SQLITE_FULL": "the disk is full; free some room, the run can go on later",
         "SQLITE_READONLY": "the file or its folder cannot be written",

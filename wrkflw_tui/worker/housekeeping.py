@@ -12,7 +12,7 @@ from wrkflw_tui.config import SETTINGS_FILE
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import WrkflwError
 from wrkflw_tui.store import checking, copying, retention
-from wrkflw_tui.store.file import Turn, connect, named, next_run_revision, transaction
+from wrkflw_tui.store.file import UNREADABLE, Turn, connect, named, next_run_revision, transaction
 from wrkflw_tui.store.housekeeping import Housekeeper, Stopped, space
 from wrkflw_tui.worker.complaints import Complaints
 
@@ -90,7 +90,7 @@ class Housekeeping:
         """Do it; what goes wrong is told."""
         try:
             return work()
-        except (sqlite3.Error, WrkflwError, OSError) as error:
+        except (*UNREADABLE, WrkflwError, OSError) as error:
             if not self._stopped.is_set():
                 self._complain(str(named(error, self._path)))
         return None
