@@ -166,6 +166,15 @@ def _other(config: Config, options: argparse.Namespace) -> int:
             from wrkflw_tui.worker.check import check
 
             return check(config)
+        case "prune":
+            from wrkflw_tui.commands.prune import Wanted, prune
+
+            wanted = Wanted(tuple(options.workflows), options.keep_runs, options.keep_for)
+            return prune(config, wanted, dry_run=options.dry_run, as_json=options.json)
+        case "backup":
+            from wrkflw_tui.commands.backup import backup
+
+            return backup(config, options.file, force=options.force, as_json=options.json)
         case "init":
             from wrkflw_tui.commands.init import init
 

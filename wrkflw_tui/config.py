@@ -18,6 +18,8 @@ MAX_RESULT_VARIABLE = "WRKFLW_MAX_RESULT_MB"
 MAX_RUNS_VARIABLE = "WRKFLW_MAX_RUNS"
 DEFAULT_MAX_RUNS = max(4, os.cpu_count() or 1)
 MAX_LOG_VARIABLE = "WRKFLW_MAX_LOG_MB"
+SETTINGS_FILE = "wrkflw.toml"
+"""Lies beside the automations and says how their runs are dealt with: `settings.py` reads it."""
 MOST_MB = 900
 """SQLite keeps no text of more than a billion bytes."""
 

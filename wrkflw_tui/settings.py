@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from wrkflw_tui.config import SETTINGS_FILE
 from wrkflw_tui.engine.errors import WrkflwError
 from wrkflw_tui.schedules.duration import parse_duration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILE = "wrkflw.toml"
+FILE = SETTINGS_FILE
 
 
 class SettingsError(WrkflwError):

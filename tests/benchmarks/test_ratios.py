@@ -30,3 +30,11 @@ def test_the_benchmark_of_starts_runs() -> None:
     assert result.returncode == 0, result.stderr
     for name in ("warm", "cold", "spawned"):
         assert re.search(rf"{name} +p50 .* p95 .* p99 .* max", result.stdout)
+
+
+def test_the_benchmark_of_housekeeping_runs() -> None:
+    command = [sys.executable, str(Path(__file__).parent / "keeping.py"), "--quick"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert result.returncode == 0, result.stderr
+    for name in ("nothing", "quick_check", "backup", "remove", "clear away", "give back"):
+        assert re.search(rf"{name} .* others' commits p50 .* p99 .* max", result.stdout)

@@ -34,6 +34,7 @@ def test_the_commands_are_all_there() -> None:
     assert {name[0] for name in ALL if name} == {
         *("list", "run", "runs", "show", "logs", "cancel", "answer", "send", "fork"),
         *("schedules", "secrets", "graph", "check", "init", "worker", "completion"),
+        *("prune", "backup"),
     }
     assert {name[1] for name in ALL if name[:1] == ("schedules",) and len(name) == 2} == {
         *("list", "add", "pause", "resume", "remove", "next", "trigger"),
@@ -106,6 +107,8 @@ def test_a_wrong_call_is_told_what_would_be_right(
         ["schedules"],
         ["schedules", "next"],
         ["graph", "x"],
+        ["prune", "--keep-runs", "1"],
+        ["backup", "copy.db"],
     ],
     ids=lambda command: command[0],
 )

@@ -125,6 +125,19 @@ def test_what_is_no_database_is_refused_untouched(file: Path) -> None:
     assert file.read_text().startswith("a letter")
 
 
+def test_a_damaged_file_that_cannot_even_be_told_of_in_text_is_named(file: Path) -> None:
+    prepare(file)
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    whole = file.read_bytes()
+    damaged = whole.replace(b"wrkflw_workflow_runs", b"\xff\xfe\xed(((((((((((((((((")
+    assert damaged != whole
+    file.write_bytes(damaged)
+    with pytest.raises(StorageError, match=r"cannot (open|prepare) .*damaged.*\.recover"):
+        prepare(file)
+
+
 def test_preparing_leaves_no_file_open(file: Path) -> None:
     prepare(file)
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0

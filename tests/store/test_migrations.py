@@ -6,6 +6,10 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +18,8 @@ import pytest
 import wrkflw_tui
 from wrkflw_tui import StorageError, create_workflow, step
 from wrkflw_tui.store import file as file_module
-from wrkflw_tui.store.file import prepare
+from wrkflw_tui.store.copying import find_damage
+from wrkflw_tui.store.file import connect, prepare
 from wrkflw_tui.store.storage import WorkflowStorage
 
 if TYPE_CHECKING:
@@ -116,3 +121,163 @@ def test_a_migration_that_fails_changes_nothing(
     assert connection.execute("SELECT count(*) FROM wrkflw_run_logs").fetchone()[0] == 0
     assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     connection.close()
+
+
+# -- the copy that is kept
+
+
+FORMAT = len(list(MIGRATIONS.glob("*.sql")))
+
+
+def version_of(path: Path) -> int:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def beside(file: Path) -> set[str]:
+    ours = {"wrkflw.db", "wrkflw.db-turn", "wrkflw.db-wal", "wrkflw.db-shm"}
+    return set(os.listdir(file.parent)) - ours
+
+
+def test_a_copy_of_the_older_file_is_kept_beside_it(old: Path) -> None:
+    prepare(old)
+    assert version_of(old) == FORMAT
+    assert beside(old) == {"wrkflw.db.v1-backup"}
+    copy = old.with_name("wrkflw.db.v1-backup")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert version_of(copy) == 1
+    assert find_damage(copy) == ""
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT run_id FROM wrkflw_workflow_runs").fetchall() == [
+            ("old",)
+        ]
+
+
+def test_the_copy_can_take_the_place_of_the_record(old: Path) -> None:
+    prepare(old)
+    old.unlink()
+    old.with_name("wrkflw.db.v1-backup").rename(old)
+    prepare(old)
+    assert version_of(old) == FORMAT
+
+
+def test_no_copy_is_kept_of_a_record_without_runs(old: Path) -> None:
+    with closing(sqlite3.connect(old, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM wrkflw_step_results")
+        connection.execute("DELETE FROM wrkflw_workflow_runs")
+    prepare(old)
+    assert version_of(old) == FORMAT
+    assert beside(old) == set()
+
+
+def test_an_up_to_date_file_and_a_new_one_need_no_copy(file: Path) -> None:
+    prepare(file)
+    prepare(file)
+    assert beside(file) == set()
+
+
+PREPARE = """\
+import sys
+from pathlib import Path
+from wrkflw_tui import StorageError
+from wrkflw_tui.store import file
+if len(sys.argv) > 2:
+    file.MIGRATIONS = Path(sys.argv[2])
+sys.stdin.readline()
+try:
+    file.prepare(Path(sys.argv[1]))
+except StorageError as error:
+    sys.exit(str(error))
+"""
+
+
+def start(*arguments: str, code: str = PREPARE) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("processes", [5])
+def test_processes_that_open_it_at_the_same_time_migrate_it_once(old: Path, processes: int) -> None:
+    started = [start(str(old)) for _ in range(processes)]
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in started:
+        _, err = process.communicate()
+        assert (process.returncode, err) == (0, "")
+    assert version_of(old) == FORMAT
+    assert beside(old) == {"wrkflw.db.v1-backup"}
+    assert version_of(old.with_name("wrkflw.db.v1-backup")) == 1
+
+
+LONG = """\
+CREATE TABLE wrkflw_long (n INTEGER);
+INSERT INTO wrkflw_long
+    WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300000000)
+    SELECT n FROM n;
+"""
+
+
+def test_killed_in_the_middle_the_file_is_as_it_was_before_that_script(
+    old: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(MIGRATIONS, tmp_path / "migrations"))
+    (folder / "9999_long.sql").write_text(LONG, "utf-8")
+    process = start(str(old), str(folder))
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    # The last script is at work once the log of writes has outgrown what it keeps in memory.
+    wal = old.with_name("wrkflw.db-wal")
+    while not wal.exists() or wal.stat().st_size < 8_000_000:
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    assert find_damage(old) == ""
+    assert version_of(old) == FORMAT
+    prepare(old)
+    with closing(connect(old)) as connection:
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        assert "wrkflw_long" not in names
+        assert connection.execute("SELECT run_id FROM wrkflw_workflow_runs").fetchone()[0] == "old"
+    assert version_of(old.with_name("wrkflw.db.v1-backup")) == 1
+
+
+FULL = (
+    """\
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+"""
+    + PREPARE
+)
+
+
+def test_where_there_is_no_room_for_a_copy_the_file_is_left_as_it_is(old: Path) -> None:
+    with closing(sqlite3.connect(old, isolation_level=None)) as connection:
+        connection.execute("UPDATE wrkflw_workflow_runs SET input = ?", ("x" * 200_000,))
+    before = old.read_bytes()
+    process = start(str(old), code=FULL)
+    _, err = process.communicate("\n")
+    assert process.returncode == 1
+    assert "is of an older format, and is left as it is: cannot copy to" in err
+    assert "make room" in err
+    assert len(err.splitlines()) == 1
+    assert old.read_bytes() == before
+    assert beside(old) == set()
+
+
+def test_a_database_of_another_program_is_left_as_it_is(file: Path) -> None:
+    file.parent.mkdir()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript("CREATE TABLE songs (title TEXT); PRAGMA user_version = 2")
+    before = file.read_bytes()
+    with pytest.raises(StorageError, match="database of another program"):
+        prepare(file)
+    assert file.read_bytes() == before

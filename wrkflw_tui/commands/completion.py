@@ -47,6 +47,13 @@ def workflow_ids(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     return _read(parsed_args, lambda c: _column(c, "SELECT workflow_id FROM wrkflw_workflows"))
 
 
+def pruned_ids(parsed_args: argparse.Namespace, **_: object) -> list[str]:
+    """Return the ids of the workflows with a run that has ended."""
+    from wrkflw_tui.store.retention import workflows
+
+    return _read(parsed_args, workflows)
+
+
 def run_ids(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     """Return the ids of the newest runs, and what stands for the newest of all."""
     newest = f"SELECT run_id FROM wrkflw_workflow_runs ORDER BY id DESC LIMIT {RECENT}"

@@ -240,6 +240,7 @@ def _add_rest(make: Callable[..., Parser]) -> None:
     graph.add_argument(
         "--width", type=values.positive, metavar="N", help="columns (default: the terminal's)"
     )
+    _add_keeping(make)
     make("check", "import every automation, report errors, exit 1 if any")
     init = make("init", "write a first automation to start from")
     init.add_argument("dir", nargs="?", metavar="DIR", help="where to (default: the folder)")
@@ -264,6 +265,53 @@ def _add_rest(make: Callable[..., Parser]) -> None:
         "completion", "print a shell's completion script", epilog=f"to install it:\n{install}"
     )
     shell.add_argument("shell", choices=completion.SHELLS)
+
+
+def _add_keeping(make: Callable[..., Parser]) -> None:
+    prune = make("prune", "remove ended runs that are kept no longer", epilog=_PRUNE_EPILOG)
+    _completed(
+        prune,
+        "workflows",
+        "WORKFLOW",
+        "only runs of these (default: of all)",
+        completion.pruned_ids,
+        nargs="*",
+    )
+    prune.add_argument(
+        "--keep-runs",
+        type=values.not_negative,
+        metavar="N",
+        help="keep this many ended runs of each workflow, the last to end",
+    )
+    prune.add_argument(
+        "--keep-for",
+        type=values.length,
+        metavar="TIME",
+        help="keep what has ended within this time, such as 12h, 90d or 1w",
+    )
+    prune.add_argument(
+        "--dry-run", action="store_true", help="remove nothing, only say what would be"
+    )
+    _json(prune)
+    backup = make("backup", "copy the record, while runs go on, and verify the copy")
+    backup.add_argument("file", metavar="FILE", help="where to")
+    backup.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    _json(backup)
+
+
+_PRUNE_EPILOG = """\
+Without --keep-runs and --keep-for it goes by keep_runs and keep_for in the
+folder's wrkflw.toml, as the worker does every few minutes:
+
+  [all]
+  keep_for = "90d"
+
+  [workflow.backup-photos]
+  keep_runs = 30
+
+Runs that have not ended are always kept. The room is given back: a file of an
+older version is written anew for that, once, while no run is going.
+"""
 
 
 _RUN_EPILOG = """\

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from wrkflw_tui.store.file import Turn, connect, migrate, named, prepare, transaction
+from wrkflw_tui.store.file import UNREADABLE, Turn, connect, migrate, named, prepare, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -18,19 +18,21 @@ T = TypeVar("T")
 
 
 @contextmanager
-def reading(config: Config) -> Generator[sqlite3.Connection]:
+def reading(config: Config, *, as_it_is: bool = False) -> Generator[sqlite3.Connection]:
     """Open the record to read; where there is none yet, an empty one that is no file.
 
-    Raises `StorageError`.
+    With `as_it_is` a file of another format, or a damaged one, is not changed. Raises
+    `StorageError`.
     """
-    with naming(config.database), closing(_open(config)) as connection:
+    with naming(config.database), closing(_open(config, as_it_is)) as connection:
         yield connection
 
 
-def _open(config: Config) -> sqlite3.Connection:
+def _open(config: Config, as_it_is: bool) -> sqlite3.Connection:
     if not config.database.exists():
         return empty()
-    prepare(config.database)
+    if not as_it_is:
+        prepare(config.database)
     return connect(config.database, read_only=True)
 
 
@@ -63,7 +65,7 @@ def naming(path: Path) -> Generator[None]:
     """Turn SQLite's and the system's errors into one that says which file and what to do."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (*UNREADABLE, OSError) as error:
         told = named(error, path)
         if told is error:
             raise

@@ -18,6 +18,7 @@ from wrkflw_tui.drawing.words import plain
 from wrkflw_tui.store import runs
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
     from wrkflw_tui.commands.follow import Following
@@ -33,6 +34,7 @@ def show(config: Config, text: str, how: Following | None, *, as_json: bool, eve
         run_id = runs.find_run(connection, text)
         watched = Watched(connection, run_id)
         snapshot = watched.snapshot()
+        origin = _origin(connection, snapshot)
     if how is not None:
         from wrkflw_tui.commands.follow import follow
 
@@ -42,12 +44,12 @@ def show(config: Config, text: str, how: Following | None, *, as_json: bool, eve
         return 0
     now = datetime.now(UTC)
     steps = _attempts(snapshot, now) if every else _overview(watched, now)
-    for line in (*_head(snapshot, now), *steps, *_tail(snapshot)):
+    for line in (*_head(snapshot, now, origin), *steps, *_tail(snapshot)):
         print(line)
     return 0
 
 
-def _head(snapshot: WorkflowSnapshot, now: datetime) -> Iterator[str]:
+def _head(snapshot: WorkflowSnapshot, now: datetime, origin: str) -> Iterator[str]:
     run = snapshot.run
     yield paint(headline(run, now), mark(run.status)[2], sys.stdout)
     yield f"run       {run.run_id}"
@@ -58,8 +60,15 @@ def _head(snapshot: WorkflowSnapshot, now: datetime) -> Iterator[str]:
     if run.wake_at is not None and run.finished_at is None:
         yield f"wakes     {exact(run.wake_at)}"
     if run.forked_from is not None:
-        yield f"fork of   {run.forked_from.run_id} at {run.forked_from.path}"
+        yield f"fork of   {run.forked_from.run_id} at {run.forked_from.path}{origin}"
     yield from _value("input", snapshot.input_json)
+
+
+def _origin(connection: sqlite3.Connection, snapshot: WorkflowSnapshot) -> str:
+    """Say where a fork's origin is not on record; the fork has its results itself."""
+    fork = snapshot.run.forked_from
+    is_there = fork is None or runs.has_run(connection, fork.run_id)
+    return "" if is_there else ", which is not on record"
 
 
 def _overview(watched: Watched, now: datetime) -> Iterator[str]:

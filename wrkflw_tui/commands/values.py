@@ -22,6 +22,24 @@ def positive(text: str) -> int:
     return number
 
 
+def not_negative(text: str) -> int:
+    """Read a number of at least 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, not {number}")
+    return number
+
+
+def length(text: str) -> timedelta:
+    """Read a length of time as settings have it: `90s`, `1h30m`, `90d`."""
+    from wrkflw_tui.schedules.duration import DurationError, parse_duration
+
+    try:
+        return parse_duration(text)
+    except DurationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def seconds(text: str) -> float:
     """Read a length of time: `90`, `90s`, `30m`, `2h`, `7d`."""
     found = _LENGTH.fullmatch(text.strip())

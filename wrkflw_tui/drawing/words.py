@@ -75,6 +75,18 @@ def number(value: float) -> str:
     return f"{int(value):,}" if value == int(value) else f"{value:,.1f}"
 
 
+def size(amount: int) -> str:
+    """Put a number of bytes in a few characters: `512 B`, `4.0 kB`, `12.3 MB`."""
+    if amount < 1000:
+        return f"{amount} B"
+    value = float(amount)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:,.1f} {unit}"
+    return f"{value / 1000:,.1f} TB"
+
+
 def count(amount: int, noun: str) -> str:
     """Say how many: `1 run`, `2 runs`."""
     return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"

@@ -13,7 +13,7 @@ from wrkflw_tui.engine.errors import RunEnded, RunNotFound
 from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.models import ENDED, ErrorInfo, RunStatus
 from wrkflw_tui.store import graphs, leases, queues
-from wrkflw_tui.store.file import next_run_revision, tell_worker
+from wrkflw_tui.store.file import NEXT_RUN, next_run_revision, tell_worker
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,9 +52,10 @@ def enqueue(
     ).fetchone()
     graph, steps_total, definition_hash = known or (None, 0, None)
     connection.execute(
-        "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, graph_id,"
+        "INSERT INTO wrkflw_workflow_runs (id, run_id, workflow_id, status, trigger, input,"
+        " graph_id,"
         " steps_total, definition_hash, schedule_id, due_at, created_at, updated_at, revision)"
-        " VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f" VALUES ({NEXT_RUN}, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             run_id,
             workflow_id,

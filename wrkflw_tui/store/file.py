@@ -26,6 +26,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT = 10.0
 """Seconds that a connection waits for another's lock."""
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""Raised where a file cannot be read: what SQLite says of a damaged one may be no text."""
+
 MEMORY = Path(":memory:")
 """What is named in it is no file: it lies in this process's memory while it is open."""
 
@@ -76,8 +79,8 @@ def connect(
         connection.execute("PRAGMA synchronous = FULL")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
-    except sqlite3.Error as error:
-        raise StorageError(f"cannot open {path}: {error}") from error
+    except UNREADABLE as error:
+        raise StorageError(f"cannot open {path}: {error}{_hint(error, path)}") from error
     return connection
 
 
@@ -96,8 +99,8 @@ def prepare(path: Path) -> None:
     try:
         with turn, closing_connection(path) as connection:
             migrate(connection, path)
-    except sqlite3.Error as error:
-        raise StorageError(f"cannot prepare {path}: {error}") from error
+    except UNREADABLE as error:
+        raise StorageError(f"cannot prepare {path}: {error}{_hint(error, path)}") from error
     finally:
         turn.close()
 
@@ -124,21 +127,43 @@ def closing_connection(path: Path) -> Generator[sqlite3.Connection]:
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring an open file to the newest format. Raises `StorageError` for a newer one."""
+    """Bring an open file to the newest format; of an older one that holds runs a copy is kept.
+
+    Raises `StorageError` for a newer one and for one that is no record.
+    """
     scripts = sorted(MIGRATIONS.glob("*.sql"))
     version = cast("int", connection.execute("PRAGMA user_version").fetchone()[0])
+    if version == len(scripts):
+        return
+    _check_is_record(connection, path)
     if version > len(scripts):
         raise StorageError(
             f"{path} was written by a newer version (its format is {version}, this one knows "
             f"{len(scripts)}): update wrkflw-tui, or choose another file with --database"
         )
-    if version == len(scripts):
-        return
+    if version == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before there is any page
+    elif not is_in_memory(path):
+        from wrkflw_tui.store.copying import keep_copy  # few have an older file
+
+        keep_copy(connection, path, version)
     connection.execute("PRAGMA journal_mode = WAL")
+    # A table that is made anew must not take with it what refers to its rows.
+    connection.execute("PRAGMA foreign_keys = OFF")
     for number, script in enumerate(scripts[version:], start=version + 1):
         statements = f"{script.read_text('utf-8')}\nPRAGMA user_version = {number}"
         # executescript would commit by itself: the script's own BEGIN and COMMIT hold it together.
         connection.executescript(f"BEGIN IMMEDIATE;\n{statements};\nCOMMIT;")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_is_record(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that another program has made."""
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if names and "wrkflw_workflow_runs" not in names:
+        raise StorageError(
+            f"{path} is a database of another program: choose another file with --database"
+        )
 
 
 class Turn:
@@ -193,15 +218,8 @@ class Turn:
 
 def named(error: BaseException, path: Path) -> BaseException:
     """Turn SQLite's and the system's errors into one that says which file and what to do."""
-    if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorname", "") or ""
-        hint = {
-            "SQLITE_FULL": ": the disk is full; free some room, the run can go on later",
-            "SQLITE_READONLY": ": the file or its folder cannot be written",
-            "SQLITE_BUSY": ": another process holds it locked",
-            "SQLITE_CORRUPT": ": the file is damaged",
-        }.get(code, "")
-        told = StorageError(f"{path}: {error}{hint}")
+    if isinstance(error, UNREADABLE):
+        told = StorageError(f"{path}: {error}{_hint(error, path)}")
         told.__cause__ = error
         return told
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES):
@@ -209,6 +227,30 @@ def named(error: BaseException, path: Path) -> BaseException:
         told.__cause__ = error
         return told
     return error
+
+
+def _hint(error: BaseException, path: Path) -> str:
+    code = getattr(error, "sqlite_errorname", "") or ""
+    if isinstance(error, UnicodeDecodeError):
+        code = "SQLITE_CORRUPT"
+    hints = {
+        "SQLITE_FULL": "the disk is full; free some room, the run can go on later",
+        "SQLITE_READONLY": "the file or its folder cannot be written",
+        "SQLITE_BUSY": "another process holds it locked",
+        "SQLITE_CORRUPT": f"the file is damaged; {how_to_mend(path)}",
+        "SQLITE_NOTADB": "it is damaged, or never was a record: choose another with --database",
+    }
+    # Some come with more behind them, such as SQLITE_CORRUPT_INDEX.
+    found = [hint for name, hint in hints.items() if code == name or code.startswith(f"{name}_")]
+    return f": {found[0]}" if found else ""
+
+
+def how_to_mend(path: Path) -> str:
+    """Say what to do with a damaged record."""
+    return (
+        "`wrkflw-tui backup FILE` copies it as it is,"
+        f" `sqlite3 {path} .recover | sqlite3 NEW` saves what can be read"
+    )
 
 
 @contextmanager
@@ -246,9 +288,23 @@ def next_revision(connection: sqlite3.Connection) -> int:
 def next_run_revision(connection: sqlite3.Connection) -> int:
     """Return the revision number for what this transaction changes of runs and their steps.
 
-    Read off the index, not kept in a row of its own: one page less to write with every step.
+    Read off the index, not kept in a row of its own: one page less to write with every step. Only
+    what runs that are gone have used up is kept.
     """
     row = connection.execute(
-        "SELECT coalesce(max(revision), 0) + 1 FROM wrkflw_workflow_runs"
+        "SELECT 1 + max(removed_revision,"
+        " (SELECT coalesce(max(revision), 0) FROM wrkflw_workflow_runs)) FROM wrkflw_keeping"
     ).fetchone()
     return cast("int", row[0])
+
+
+def next_run(connection: sqlite3.Connection) -> int:
+    """Return the key of the next run that is put on record; those after it are free, too."""
+    return cast("int", connection.execute(f"SELECT {NEXT_RUN}").fetchone()[0])
+
+
+NEXT_RUN = (
+    "(SELECT 1 + max(removed_run, (SELECT coalesce(max(id), 0) FROM wrkflw_workflow_runs))"
+    " FROM wrkflw_keeping)"
+)
+"""In SQL, the key of a run that is put on record: never that of a run which was there before."""

@@ -11,7 +11,7 @@ from wrkflw_tui.engine.errors import RunAlreadyClaimed, RunNotFound, UnknownPath
 from wrkflw_tui.engine.forking import is_settled, place_of
 from wrkflw_tui.store import graphs
 from wrkflw_tui.store.claims import is_abandoned
-from wrkflw_tui.store.file import next_run_revision
+from wrkflw_tui.store.file import NEXT_RUN, next_run_revision
 from wrkflw_tui.store.graphs import GRAPH
 from wrkflw_tui.store.record import load_entries
 
@@ -73,10 +73,11 @@ def fork(
     check_definition(new_id, row["graph"], definition.graph, reached)
     revision = next_run_revision(connection)
     key = connection.execute(
-        "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, graph_id,"
+        "INSERT INTO wrkflw_workflow_runs (id, run_id, workflow_id, status, trigger, input,"
+        " graph_id,"
         " definition_hash, steps_total, forked_from_run, forked_from_path, forked_input,"
         " created_at, updated_at, revision)"
-        " SELECT ?, workflow_id, 'queued', ?, input, ?, ?, ?, run_id, ?, ?, ?, ?, ?"
+        f" SELECT {NEXT_RUN}, ?, workflow_id, 'queued', ?, input, ?, ?, ?, run_id, ?, ?, ?, ?, ?"
         " FROM wrkflw_workflow_runs WHERE id = ? RETURNING id",
         (
             new_id,

@@ -16,7 +16,7 @@ from wrkflw_tui.engine.errors import RunAlreadyStarted
 from wrkflw_tui.engine.journal import Fenced
 from wrkflw_tui.engine.models import ENDED
 from wrkflw_tui.store import graphs
-from wrkflw_tui.store.file import next_run_revision
+from wrkflw_tui.store.file import next_run, next_run_revision
 from wrkflw_tui.store.record import newest_message
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ _of_end = itemgetter(0, 1, 2, 7, 9, 10, 13, 14)
 FEW = 8
 """Rows that one statement for all of them writes sooner than one for each kind."""
 _OPEN = (
-    "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input,"
+    "INSERT INTO wrkflw_workflow_runs (id, run_id, workflow_id, status, trigger, input,"
     " definition_hash, steps_total, epoch, owner, created_at, updated_at, started_at, deadline,"
     " graph_id, revision) VALUES {} ON CONFLICT (run_id) DO NOTHING RETURNING run_id, id"
 )
-_OPEN_WIDTH = 15
+_OPEN_WIDTH = 16
 _FINISH = (
     "UPDATE wrkflw_workflow_runs SET status = put.column2, result = put.column3,"
     " error = put.column4, owner = NULL, execution_path = put.column5, finished_at = put.column6,"
@@ -159,7 +159,7 @@ class Opening:
     ) -> None:
         self.run_id = run_id
         self.values = (run_id, *values)
-        """The columns of `_OPEN` but the last two."""
+        """The columns of `_OPEN` but the first and the last two."""
         self.graph = graph
         self.ensure_lease = ensure_lease
         """Sees to it that the lease of the process that walks the run is on record."""
@@ -296,12 +296,15 @@ def _open(connection: sqlite3.Connection, works: list[Work], revision: int) -> N
     for ensure_lease in {opening.ensure_lease for opening in openings}:
         ensure_lease(connection)
     ids = {graph: graphs.keep(connection, graph) for graph in {o.graph for o in openings}}
+    rows = [
+        (key, *opening.values, ids[opening.graph], revision)
+        for key, opening in enumerate(openings, next_run(connection))
+    ]
     keys: dict[str, int] = {}
-    for at in range(0, len(openings), MOST):
-        some = openings[at : at + MOST]
-        rows = [(*opening.values, ids[opening.graph], revision) for opening in some]
-        statement = _for(_OPEN, _OPEN_WIDTH, len(rows))
-        keys |= dict(connection.execute(statement, list(chain.from_iterable(rows))).fetchall())
+    for at in range(0, len(rows), MOST):
+        some = rows[at : at + MOST]
+        statement = _for(_OPEN, _OPEN_WIDTH, len(some))
+        keys |= dict(connection.execute(statement, list(chain.from_iterable(some))).fetchall())
     newest = newest_message(connection)
     for work, opening in zip(works, openings, strict=True):
         # Taken out: of two that want the same id in one transaction only the first has it.

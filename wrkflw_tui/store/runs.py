@@ -19,6 +19,7 @@ from wrkflw_tui.engine.models import (
     to_micros,
 )
 from wrkflw_tui.store.graphs import GRAPH
+from wrkflw_tui.store.removed import removed_at
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,6 +41,14 @@ _HAS_TEXT = (
     " coalesce(result, '') || char(10) || coalesce(error, '')), text) OR EXISTS (SELECT 1 FROM"
     " wrkflw_step_results WHERE run = wrkflw_workflow_runs.id AND instr(lower(coalesce(output, '')"
     " || char(10) || coalesce(error, '')), text)))"
+)
+
+
+_BEFORE = (
+    # A run that was removed meanwhile has left its place in the order.
+    "id < (SELECT coalesce((SELECT id FROM wrkflw_workflow_runs WHERE run_id = given.run_id),"
+    " (SELECT max(run) FROM wrkflw_removed_runs WHERE run_id = given.run_id))"
+    " FROM (SELECT ? AS run_id) AS given)"
 )
 
 
@@ -71,7 +80,7 @@ def list_runs(
         ("status = ?", status),
         ("created_at >= ?", None if since is None else to_micros(since)),
         ("created_at < ?", None if until is None else to_micros(until)),
-        ("id < (SELECT id FROM wrkflw_workflow_runs WHERE run_id = ?)", before),
+        (_BEFORE, before),
         (_HAS_TEXT, None if text is None else text.casefold()),
     ):
         if value is not None:
@@ -199,7 +208,7 @@ def find_run(connection: sqlite3.Connection, text: str) -> str:
         {"id": text, "most": NAMED + 1},
     ).fetchall()
     if not text or not rows:
-        raise RunNotFound(f"no run {text!r} is on record")
+        raise RunNotFound(f"no run {text!r} is on record{_removal(connection, text)}")
     if len(rows) > 1 and rows[0]["run_id"] != text:
         found = [f"{row['run_id']} ({row['workflow_id']})" for row in rows[:NAMED]]
         more = ["and more"] if len(rows) > NAMED else []
@@ -214,14 +223,28 @@ def _latest(connection: sqlite3.Connection, workflow_id: str) -> str:
     return found[0].run_id
 
 
+def has_run(connection: sqlite3.Connection, run_id: str) -> bool:
+    """Tell whether a run is on record."""
+    found = "SELECT 1 FROM wrkflw_workflow_runs WHERE run_id = ?"
+    return connection.execute(found, (run_id,)).fetchone() is not None
+
+
 def run_row(connection: sqlite3.Connection, run_id: str, columns: str) -> sqlite3.Row:
     """Return columns of a run's row. Raises `RunNotFound`."""
     row = connection.execute(
         f"SELECT {columns} FROM wrkflw_workflow_runs WHERE run_id = ?", (run_id,)
     ).fetchone()
     if row is None:
-        raise RunNotFound(f"no run {run_id} is on record")
+        raise RunNotFound(f"no run {run_id} is on record{_removal(connection, run_id)}")
     return cast("sqlite3.Row", row)
+
+
+def _removal(connection: sqlite3.Connection, run_id: str) -> str:
+    """Say since when a run is on record no longer, if it was one."""
+    at = removed_at(connection, run_id)
+    if at is None:
+        return ""
+    return f" any more: it was removed on {from_micros(at).astimezone():%Y-%m-%d at %H:%M}"
 
 
 def _instant(micros: int | None) -> datetime | None:

@@ -54,6 +54,8 @@ class Fire:
     count: int
     """How many due instants this row stands for."""
     run_id: str | None
+    is_removed: bool = False
+    """Whether its run is on record no longer."""
 
 
 def add(
@@ -193,12 +195,13 @@ def next_due(connection: sqlite3.Connection) -> int | None:
 def list_fires(connection: sqlite3.Connection, schedule_id: str, limit: int = 50) -> list[Fire]:
     """Return what a schedule fired, newest first."""
     rows = connection.execute(
-        "SELECT schedule_id, due_at, outcome, reason, count, run_id FROM wrkflw_schedule_fires"
-        " WHERE schedule_id = ? ORDER BY due_at DESC LIMIT ?",
+        "SELECT schedule_id, due_at, outcome, reason, count, run_id, run_id IS NOT NULL AND NOT"
+        " EXISTS (SELECT 1 FROM wrkflw_workflow_runs AS run WHERE run.run_id = fire.run_id)"
+        " FROM wrkflw_schedule_fires AS fire WHERE schedule_id = ? ORDER BY due_at DESC LIMIT ?",
         (schedule_id, limit),
     )
     return [
-        Fire(row[0], from_micros(row[1] * 1_000_000), row[2], row[3], row[4], row[5])
+        Fire(row[0], from_micros(row[1] * 1_000_000), *row[2:6], is_removed=bool(row[6]))
         for row in rows
     ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.engine.errors import RunAlreadyStarted
 from wrkflw_tui.engine.models import to_micros
 from wrkflw_tui.store import graphs
-from wrkflw_tui.store.file import next_run_revision
+from wrkflw_tui.store.file import NEXT_RUN, next_run_revision
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,10 +27,11 @@ def save(connection: sqlite3.Connection, snapshot: WorkflowSnapshot) -> None:
     revision = next_run_revision(connection)
     origin = run.forked_from
     row = connection.execute(
-        "INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, execution_path,"
-        " steps_done, steps_total, state, input, result, error, graph_id, wake_at, forked_from_run,"
-        " forked_from_path, last_event, created_at, updated_at, started_at, finished_at, revision)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO wrkflw_workflow_runs (id, run_id, workflow_id, status, trigger,"
+        " execution_path, steps_done, steps_total, state, input, result, error, graph_id, wake_at,"
+        " forked_from_run, forked_from_path, last_event, created_at, updated_at, started_at,"
+        " finished_at, revision)"
+        f" VALUES ({NEXT_RUN}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (run_id) DO NOTHING RETURNING id",
         (
             run.run_id,

@@ -5,17 +5,17 @@ It knows no Textual, so that it can look while that is still being loaded.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import WrkflwError
-from wrkflw_tui.store.file import connect, prepare
+from wrkflw_tui.store.file import UNREADABLE, connect, named, prepare
 from wrkflw_tui.tui.known import Change
 from wrkflw_tui.tui.look import Look
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
@@ -72,15 +72,15 @@ class Feed:
         while not self._ended.is_set():
             try:
                 self._follow()
-            except (WrkflwError, sqlite3.Error, OSError) as error:
-                self._tell(Change(problem=str(error)))
+            except (WrkflwError, *UNREADABLE, OSError) as error:
+                self._tell(Change(problem=str(named(error, self._path))))
                 self._ended.wait(2)
 
     def _follow(self) -> None:
         prepare(self._path)
         connection = connect(self._path, read_only=True)
         try:
-            look = Look(connection)
+            look = Look(connection, self._path)
             version = _version(connection)  # before the look: what comes amid it is seen again
             self._tell(look.first())
             while not self._ended.is_set():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 HISTORY = 14
 """How many of a workflow's runs are drawn as its history."""
+
+
+REMEMBERED = 10_000
+"""How many removed runs are known, for a page that is being read at that moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Change:
     """What a look at the record found to be new; `None` where nothing is."""
 
     runs: tuple[RunSummary, ...] = ()
+    removed: tuple[str, ...] | None = ()
+    """Runs that are on record no longer; `None` where it cannot be said which they are."""
     catalog: Catalog | None = None
     schedules: tuple[ScheduleState, ...] | None = None
     questions: tuple[Asked, ...] | None = None
@@ -64,6 +71,9 @@ class Known:
     """The latest runs of each workflow, newest first."""
     recent: dict[str, RunSummary] = field(default_factory=dict[str, RunSummary])
     """Runs by id, as far as they have been read."""
+    forgotten: int = 0
+    """How often all runs had to be forgotten, so that pages have to be read anew."""
+    _removed: deque[str] = field(default_factory=lambda: deque[str](maxlen=REMEMBERED))
 
     def take(self, change: Change) -> None:
         """Bring it up to date."""
@@ -76,12 +86,30 @@ class Known:
             self.schedules = change.schedules
         if change.questions is not None:
             self.questions = change.questions
+        self._forget(change.removed)
         changed: dict[str, dict[str, RunSummary]] = {}
         for run in change.runs:
             self.recent[run.run_id] = run
             changed.setdefault(run.workflow_id, {})[run.run_id] = run
         for workflow_id, runs in changed.items():
             self._remember(workflow_id, runs)
+
+    def take_page(self, runs: Sequence[RunSummary]) -> None:
+        """Add runs that were read beside the feed: some may have been removed meanwhile."""
+        removed = set(self._removed)
+        self.take(Change(tuple(run for run in runs if run.run_id not in removed)))
+
+    def _forget(self, removed: tuple[str, ...] | None) -> None:
+        if removed is None:
+            self.recent.clear()
+            self.history.clear()
+            self.forgotten += 1
+            return
+        self._removed.extend(removed)
+        gone = [run for run_id in removed if (run := self.recent.pop(run_id, None)) is not None]
+        for workflow_id in {run.workflow_id for run in gone}:
+            known = self.history.get(workflow_id, ())
+            self.history[workflow_id] = [run for run in known if run.run_id in self.recent]
 
     def _remember(self, workflow_id: str, changed: dict[str, RunSummary]) -> None:
         known = {run.run_id: run for run in self.history.get(workflow_id, ())}

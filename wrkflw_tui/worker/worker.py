@@ -22,6 +22,8 @@ from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
 from wrkflw_tui.worker.children import Children
+from wrkflw_tui.worker.complaints import Complaints
+from wrkflw_tui.worker.housekeeping import Housekeeping
 from wrkflw_tui.worker.linux import end_all, reap_strangers, token_of
 from wrkflw_tui.worker.process import RunnerProcess, describe_exit
 from wrkflw_tui.worker.watching import FolderEar
@@ -76,6 +78,7 @@ class Worker:
         self._config = config
         self._max_runs = max_runs
         self._tell = tell
+        self._complain = Complaints(tell)
         self._identity = leases.Identity()
         self._database = Database(config.database)
         self._changes = Changes(config.database)
@@ -124,12 +127,15 @@ class Worker:
                 lambda: loop.call_soon_threadsafe(self._lose_lease),
             )
             heartbeat.start()
+            housekeeping = Housekeeping(self._config, self._tell)
+            housekeeping.start()
             pipe = self._pokes.open()
             if pipe is not None:
                 loop.add_reader(pipe, self._hear_poke)
             try:
                 await self._work()
             finally:
+                await asyncio.to_thread(housekeeping.stop)
                 heartbeat.stop()
                 if pipe is not None:
                     loop.remove_reader(pipe)
@@ -208,7 +214,7 @@ class Worker:
                 if self._when_idle and is_idle and await self._database.write(self._retire):
                     return
             except StorageError as error:
-                self._tell(str(error))
+                self._complain(str(error))
                 await self._wait(1.0)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), LOOK)
@@ -273,7 +279,7 @@ class Worker:
         try:
             return RunnerProcess(await self._children.start())
         except OSError as error:
-            self._tell(f"no process could be started: {error}")
+            self._complain(f"no process could be started: {error}")
             return None
 
     def _take_warm(self) -> RunnerProcess | None:
@@ -309,7 +315,7 @@ class Worker:
             await self._settle(runner, claim, code)
         except StorageError as error:
             # Left as it is on record: there may be room later, or the next worker takes it over.
-            self._tell(f"run {claim.run_id}: {error}")
+            self._complain(f"run {claim.run_id}: {error}")
             return False
         return True
 
@@ -370,7 +376,7 @@ class Worker:
                     self._looked.set()
                     self._tell_of_env(self._catalogue.env_said)
                 except StorageError as error:
-                    self._tell(str(error))
+                    self._complain(str(error))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), FOLDER_LOOK)
                 changed.clear()

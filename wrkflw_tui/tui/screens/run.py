@@ -8,9 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static, TextArea
 
+from wrkflw_tui.engine.errors import RunNotFound
 from wrkflw_tui.engine.models import ENDED
 from wrkflw_tui.tui import deeds, run_text, text
-from wrkflw_tui.tui.run_record import RunRecord
+from wrkflw_tui.tui.run_record import News, RunRecord
 from wrkflw_tui.tui.screens.place import AppScreen
 from wrkflw_tui.tui.tree import TreeLine, length, live_path, progress_words, seconds_of
 from wrkflw_tui.tui.widgets.log_pane import LogPane
@@ -20,6 +21,7 @@ from wrkflw_tui.tui.widgets.tab_strip import TabStrip
 from wrkflw_tui.tui.widgets.timeline import Timeline
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
     from datetime import datetime
 
@@ -66,6 +68,7 @@ class RunScreen(AppScreen):
         self._tab_is_chosen = False
         self._is_reading = False
         self._read_again = False
+        self._is_gone = False
         self._shown: tuple[str, str] | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -92,6 +95,8 @@ class RunScreen(AppScreen):
 
     def record_changed(self, change: Change | None) -> None:
         """Read what is new of this run."""
+        if self._is_gone:
+            return
         if self._is_reading:
             self._read_again = True
         else:
@@ -102,8 +107,12 @@ class RunScreen(AppScreen):
         try:
             while True:
                 self._read_again = False
-                news = await self.host.read(self.record.look)
+                news = await self.host.read(self._look)
                 if news is None or not self.is_attached:
+                    return
+                if not isinstance(news, News):
+                    self._is_gone = True
+                    self._show_gone()
                     return
                 self.record.take(news)
                 self._show()
@@ -112,12 +121,26 @@ class RunScreen(AppScreen):
         finally:
             self._is_reading = False
 
+    def _look(self, connection: sqlite3.Connection) -> News | RunNotFound:
+        try:
+            return self.record.look(connection)
+        except RunNotFound as gone:
+            return gone
+
+    def _show_gone(self) -> None:
+        """Say that the run was removed; what has been read of it stays."""
+        self._ticker.pause()
+        run = self.record.run
+        name = "" if run is None else f"{text.one_line(run.workflow_id)} "
+        head = say(name, "strong") + say(f"#{text.short_id(self.record.run_id)}  ", "muted")
+        self.query_one("#head", Static).update(head + say("not on record any more", "wait"))
+
     # -- drawing
 
     @property
     def _is_live(self) -> bool:
         run = self.record.run
-        return run is not None and run.status not in ENDED
+        return run is not None and run.status not in ENDED and not self._is_gone
 
     @property
     def path(self) -> str:

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from wrkflw_tui.engine.models import ENDED
 from wrkflw_tui.store import runs
 from wrkflw_tui.tui import deeds, text
-from wrkflw_tui.tui.known import Change, newest_first
+from wrkflw_tui.tui.known import newest_first
 from wrkflw_tui.tui.run_text import trigger_words
 from wrkflw_tui.tui.screens.place import Place
 from wrkflw_tui.tui.tree import length
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from wrkflw_tui.engine.models import RunSummary
+    from wrkflw_tui.tui.known import Change
 
 PAGE = 100
 NEAR = 20
@@ -58,6 +59,7 @@ class RunsScreen(Place):
         self._oldest: RunSummary | None = None
         self._is_complete = False
         self._is_reading = False
+        self._forgotten = 0
 
     def body(self) -> Iterable[Widget]:
         """One list."""
@@ -73,6 +75,10 @@ class RunsScreen(Place):
 
     def record_changed(self, change: Change | None) -> None:
         """Show what changed."""
+        if self._forgotten != self.known.forgotten:
+            self._forgotten = self.known.forgotten
+            self._oldest, self._is_complete = None, False
+            self._read_more()
         self.show_rows()
         if change is not None:
             self.refresh_bindings()
@@ -95,7 +101,7 @@ class RunsScreen(Place):
         self._is_complete = len(page) < PAGE
         if page:
             self._oldest = page[-1]
-        self.known.take(Change(runs=tuple(page)))
+        self.known.take_page(page)
         self.show_rows()
         self._read_if_near()
 

@@ -64,7 +64,8 @@ class SchedulesScreen(Place):
     def record_changed(self, change: Change | None) -> None:
         """Show what changed."""
         self.show_rows()
-        if change is None or change.schedules is not None or not self._fires:
+        is_other = change is None or change.schedules is not None or change.removed != ()
+        if is_other or not self._fires:
             self._read_fires()
         self._show_detail()
 
@@ -218,6 +219,8 @@ def _last(state: ScheduleState) -> Cell:
         return cell("none yet", "muted")
     if state.last.outcome == "skipped":
         return cell("– skipped", "wait")
+    if state.last.is_removed:
+        return cell("run removed", "muted")
     if state.last_status is None:
         return cell("started", "muted")
     glyph, word, role = text.mark(state.last_status)
@@ -249,6 +252,7 @@ def _fire(fire: Fire, now: datetime) -> Content:
     when = text.exact(fire.due_at)
     if fire.outcome == "started":
         run = f"  run #{text.short_id(fire.run_id)}" if fire.run_id else ""
+        run += ", not on record any more" if fire.is_removed else ""
         return say(f"  {when}  ") + say("✓ started", "good") + say(run, "muted")
     many = f" {fire.count} times" if fire.count > 1 else ""
     return say(f"  {when}  ") + say(f"– skipped{many}", "wait") + say(f"  {fire.reason}", "muted")
