@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -484,15 +486,22 @@ def test_a_worker_until_idle_delivers_before_it_ends(bench: Bench) -> None:
     assert (delivery.status, delivery.output) == ("delivered", "told\n")
 
 
-def test_a_runner_killed_at_its_end_leaves_both_or_none(bench: Bench) -> None:
-    """The end and what follows it are there together, wherever about it the process dies."""
+NOT_TOGETHER = """
+    SELECT run_id, r.status FROM wrkflw_workflow_runs AS r
+     WHERE (r.status = 'success') <> EXISTS (SELECT 1 FROM wrkflw_deliveries WHERE run = r.id)
+"""
+
+
+def test_an_end_and_what_follows_it_are_there_together(bench: Bench) -> None:
+    """Wherever about its end the process dies: both, or none."""
     bench.automation(
         "dies",
         """
-        import threading, random
+        import threading
+
         @step
         async def work(value: int) -> int:
-            end = time.monotonic() + value / 1000
+            end = time.monotonic() + value / 4000
             def kill():
                 while time.monotonic() < end: pass
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -504,7 +513,40 @@ def test_a_runner_killed_at_its_end_leaves_both_or_none(bench: Bench) -> None:
     )
     bench.write_record(lambda c: replace(c, [FollowUpRule("", "success", "workflow", "nothing")]))
     bench.worker()
-    runs = [bench.enqueue("dies", str(number)) for number in range(12)]
-    for run_id in runs:
-        bench.wait(run_id)
-        assert len(of_run(bench, run_id)) == 1
+    runs = [bench.enqueue("dies", str(number)) for number in range(16)]
+
+    def all_done() -> bool:
+        assert bench.rows(NOT_TOGETHER) == []
+        (ended,) = bench.rows("SELECT count(*) FROM wrkflw_workflow_runs WHERE status = 'success'")
+        return ended == (len(runs),)
+
+    bench.until(all_done, "all have succeeded")
+    assert [len(of_run(bench, run_id)) for run_id in runs] == [1] * len(runs)
+
+
+PROGRAM = """
+import asyncio, sys
+from wrkflw_tui import WorkflowStorage, create_workflow, step
+
+@step
+async def work(value: int) -> int:
+    return value
+
+flow = create_workflow(id="mine", input_schema=int, output_schema=int).then(work).commit()
+
+async def main() -> None:
+    storage = WorkflowStorage(sys.argv[1])
+    await flow.create_run(storage=storage, run_id="own").start(5)
+    await storage.close()
+
+asyncio.run(main())
+"""
+
+
+def test_the_worker_delivers_what_follows_a_program_s_own_run(bench: Bench) -> None:
+    script(bench, "tell.sh", "echo told")
+    settings(bench, '[workflow.mine]\non_success = [{ command = ["./tell.sh"] }]\n')
+    bench.worker()
+    bench.until(lambda: bench.rows("SELECT * FROM wrkflw_follow_ups"), "the settings are seen")
+    subprocess.run([sys.executable, "-c", PROGRAM, str(bench.database)], check=True)
+    assert delivered(bench, "own").output == "told\n"

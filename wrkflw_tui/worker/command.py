@@ -7,14 +7,14 @@ import os
 import signal
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
 from wrkflw_tui.worker.process import exit_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
 
 OUTPUT_KEPT = 2048
@@ -44,16 +44,20 @@ async def run_command(
     After `limit` seconds, and where the caller is cancelled, its process group is killed. One that
     ends well may leave something behind. Raises `OSError` where the system has no room for it.
     """
-    life, held = os.pipe()
-    try:
-        process = await _start(command, folder, environment, given, life)
-    except BaseException:
-        os.close(held)
-        raise
-    finally:
-        os.close(life)
+    (life, held), (heard, said) = _pipe(), _pipe()
     tail = Tail(OUTPUT_KEPT)
-    reading = asyncio.create_task(tail.read(cast("asyncio.StreamReader", process.stdout)))
+    with life, held, heard, said:
+        async with _reading(heard, tail) as reading:
+            process = await _start(command, folder, environment, given, life, said)
+            life.close()
+            said.close()
+            code = await _end(process, limit)
+            await asyncio.wait({reading}, timeout=DRAIN)
+    return Ended(code, tail.text)
+
+
+async def _end(process: asyncio.subprocess.Process, limit: float) -> int | None:
+    """Wait for its end; kill its group where that does not come in time, or is not a good one."""
     code: int | None = None
     try:
         with suppress(TimeoutError):
@@ -63,27 +67,52 @@ async def run_command(
         if code != 0:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-        os.close(held)
-        await asyncio.wait({reading}, timeout=DRAIN if code is not None else 0.1)
-        reading.cancel()
-    return Ended(code, tail.text)
+            await exit_code(process)
+    return code
+
+
+@asynccontextmanager
+async def _reading(pipe: IO[bytes], tail: Tail) -> AsyncGenerator[asyncio.Task[None]]:
+    """Read a pipe within the block; what is left in it then, and whoever holds it, is let go."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    task = asyncio.create_task(tail.read(reader))
+    try:
+        yield task
+    finally:
+        transport.close()
+        task.cancel()
 
 
 async def _start(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], given: str, life: int
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    given: str,
+    life: IO[bytes],
+    said: IO[bytes],
 ) -> asyncio.subprocess.Process:
     with await asyncio.to_thread(_file_with, given) as file:
+        descriptor = life.fileno()
         return await asyncio.create_subprocess_exec(
             # Not with the folder's own modules in place of Python's.
-            *(sys.executable, "-P", "-m", "wrkflw_tui.worker.leash", str(life), *command),
+            *(sys.executable, "-P", "-m", "wrkflw_tui.worker.leash", str(descriptor), *command),
             stdin=file,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            pass_fds=(life,),
+            stdout=said,
+            stderr=said,
+            pass_fds=(descriptor,),
             cwd=folder,
             env={**os.environ, **environment},
             start_new_session=True,
         )
+
+
+def _pipe() -> tuple[IO[bytes], IO[bytes]]:
+    """Return both ends of a pipe, as files: those may be closed more than once."""
+    reads, writes = os.pipe()
+    return os.fdopen(reads, "rb", buffering=0), os.fdopen(writes, "wb", buffering=0)
 
 
 def _file_with(text: str) -> IO[bytes]:
