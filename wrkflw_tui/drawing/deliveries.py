@@ -13,9 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from wrkflw_tui.store.deliveries import Delivery
+    from wrkflw_tui.store.follow_ups import Event
 
+_HAPPENED: dict[Event, str] = {"success": "succeeded", "failure": "failed", "question": "asks"}
 _OUTPUT_LINES = 5
 """Lines that are shown of what a command printed last."""
+
+
+def headline(workflow_id: str, event: Event) -> str:
+    """Say what has happened, in the few words of a notification's title."""
+    return one_line(f"{workflow_id} {_HAPPENED[event]}")
 
 
 def delivery_lines(deliveries: Iterable[Delivery]) -> Iterator[str]:
@@ -46,7 +53,8 @@ def _what(delivery: Delivery) -> str:
 
 
 def _standing(delivery: Delivery) -> str:
-    tries = f"attempt {delivery.attempts} of {ATTEMPTS}"
+    # One that was cut off is made again, beyond the others if need be.
+    tries = f"attempt {delivery.attempts} of {max(ATTEMPTS, delivery.attempts)}"
     if delivery.status == "delivered":
         at = "" if delivery.ended_at is None else f" {exact(delivery.ended_at)}"
         started = f", started run {delivery.started_run}" if delivery.started_run else ""

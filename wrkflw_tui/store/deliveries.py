@@ -28,6 +28,7 @@ PAUSES = (
 )
 """How long after each failed attempt the next one comes."""
 ATTEMPTS = len(PAUSES) + 1
+CUT_OFF = "the worker ended in the middle of it"
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 
@@ -183,8 +184,8 @@ def depth_of(connection: sqlite3.Connection, run_id: str) -> int:
 def give_back(connection: sqlite3.Connection, delivery: Delivery, now: int) -> None:
     """Let an attempt that was cut off be made again at once."""
     connection.execute(
-        f"UPDATE wrkflw_deliveries SET begun_at = NULL, next_at = ? WHERE {_UNDER_WAY}",
-        (now, delivery.key, delivery.attempts),
+        f"UPDATE wrkflw_deliveries SET begun_at = NULL, next_at = ?, error = ? WHERE {_UNDER_WAY}",
+        (now, CUT_OFF, delivery.key, delivery.attempts),
     )
 
 
@@ -194,9 +195,9 @@ def take_over(connection: sqlite3.Connection, now: int) -> None:
     Called in the transaction that takes the worker's lease: whoever holds it delivers nothing yet.
     """
     connection.execute(
-        "UPDATE wrkflw_deliveries SET begun_at = NULL, next_at = ?"
+        "UPDATE wrkflw_deliveries SET begun_at = NULL, next_at = ?, error = ?"
         " WHERE status = 'pending' AND begun_at IS NOT NULL",
-        (now,),
+        (now, CUT_OFF),
     )
 
 

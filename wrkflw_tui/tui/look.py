@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.store import catalog, questions, schedules
+from wrkflw_tui.store import catalog, notices, questions, schedules
 from wrkflw_tui.store.summaries import first_runs, revision_now
 from wrkflw_tui.tui.known import HISTORY, Catalog, Change, ScheduleState
 
@@ -24,6 +24,7 @@ class Look:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._revision = 0
+        self._told = 0
         self._catalog: tuple[int, int] | None = None
         self._schedules: tuple[ScheduleState, ...] | None = None
 
@@ -32,6 +33,7 @@ class Look:
         self._connection.execute("BEGIN")  # one moment of the record
         try:
             self._revision = revision_now(self._connection)
+            self._told = notices.newest(self._connection)
             found = self._read_catalog()
             runs = first_runs(self._connection, PAGE, HISTORY)
             planned = self._read_schedules() or ()
@@ -49,7 +51,12 @@ class Look:
             self._revision = changed[-1].revision
         # Who asks, or is answered, is a run that changed.
         asked = tuple(questions.of_all(self._connection)) if changed else None
-        return Change(tuple(changed), self._read_catalog(), self._read_schedules(), asked)
+        told = tuple(notices.since(self._connection, self._told))
+        if told:
+            self._told = told[-1].key
+        return Change(
+            tuple(changed), self._read_catalog(), self._read_schedules(), asked, notices=told
+        )
 
     def _read_catalog(self) -> Catalog | None:
         revision = catalog.catalog_revision(self._connection)

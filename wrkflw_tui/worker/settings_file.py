@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wrkflw_tui.store import catalog, follow_ups
 from wrkflw_tui.store.follow_ups import ALL, FollowUpRule
+from wrkflw_tui.worker.folder import SETTINGS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,7 +43,7 @@ def _read(folder: Path) -> tuple[list[FollowUpRule] | None, str | None]:
     try:
         return list(rules_of(load_settings(folder))), None
     except SettingsError as error:
-        return None, str(error)
+        return None, str(error).removeprefix(f"{SETTINGS}: ")
 
 
 def rules_of(settings: Settings) -> Iterator[FollowUpRule]:

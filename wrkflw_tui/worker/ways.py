@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.config import DATABASE_VARIABLE, FOLDER_VARIABLE
+from wrkflw_tui.drawing.deliveries import headline
 from wrkflw_tui.drawing.words import one_line
 from wrkflw_tui.worker.command import run_command
 
@@ -28,7 +29,6 @@ LIMIT = 30.0
 """Seconds that an attempt may take."""
 ANSWER_KEPT = 2048
 """Bytes of a server's answer that are kept."""
-SAID = {"success": "succeeded", "failure": "failed", "question": "asks"}
 REASON_SHOWN = 300
 """Characters of the reason that a notification shows."""
 
@@ -115,7 +115,7 @@ async def _beginning(response: Response) -> str:
 
 async def notify(end: End, config: Config, limit: float = LIMIT) -> str:
     """Show a notification on the desktop of whoever the worker runs for."""
-    title = f"{end.workflow_id} {SAID[end.event]}"
+    title = headline(end.workflow_id, end.event)
     command = _notifier(title, one_line(end.reason)[:REASON_SHOWN], end.event)
     return await run(end, command, config, limit)
 
