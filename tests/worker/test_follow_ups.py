@@ -9,10 +9,11 @@ import stat
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import psutil
 import pytest
 from worker.harness import is_gone
 
@@ -292,11 +293,12 @@ def pids(folder: Path) -> list[str]:
 
 
 def no_group(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return True
-    return False
+    """Whether nothing of a process group lives; what is dead may wait to be reaped by whoever."""
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(pid) == group and not is_gone(pid):
+                return False
+    return True
 
 
 # -- a notification
