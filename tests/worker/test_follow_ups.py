@@ -8,20 +8,18 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, ClassVar
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 from worker.harness import is_gone
+from worker.receiver import receiving
 
 from wrkflw_tui.store import deliveries
 from wrkflw_tui.store.follow_ups import FollowUpRule, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
     from worker.harness import Bench
@@ -71,57 +69,6 @@ def delivered(bench: Bench, run_id: str, status: str = "delivered") -> Delivery:
 def due_now(bench: Bench) -> None:
     """Turn the instant of the next attempt to now."""
     bench.write_record(lambda c: c.execute("UPDATE wrkflw_deliveries SET next_at = 0"))
-
-
-class Receiver(ThreadingHTTPServer):
-    """A server on loopback that answers what it is told to, and keeps what it was sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: list[int] = []
-        self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
-        self.hold = threading.Event()
-        self.hold.set()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/ended"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver  # pyright: ignore[reportIncompatibleVariableOverride]
-    paths: ClassVar[list[str]] = []
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.got.append((headers, json.loads(body)))
-        self.server.hold.wait(20)
-        code = self.server.answers.pop(0) if self.server.answers else 204
-        self.send_response(code)
-        if code == 302:
-            self.send_header("Location", "/elsewhere")
-        said = b"" if code == 204 else b"said \x1b[31mno"
-        self.send_header("Content-Length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def receiving() -> Generator[Receiver]:
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.hold.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 # -- a webhook
@@ -499,8 +446,7 @@ def test_an_end_and_what_follows_it_are_there_together(bench: Bench) -> None:
     bench.automation(
         "dies",
         """
-        import threading
-
+        
         @step
         async def work(value: int) -> int:
             end = time.monotonic() + value / 4000
