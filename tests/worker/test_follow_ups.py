@@ -446,7 +446,8 @@ def test_an_end_and_what_follows_it_are_there_together(bench: Bench) -> None:
     bench.automation(
         "dies",
         """
-        
+        import threading
+
         @step
         async def work(value: int) -> int:
             end = time.monotonic() + value / 4000
