@@ -78,6 +78,42 @@ def test_check_names_what_is_broken(call: Call, folder: Path) -> None:
     ]
 
 
+def test_check_reads_the_settings_and_warns_of_workflows_that_are_not_there(
+    call: Call, folder: Path
+) -> None:
+    (folder / "good.py").write_text(GOOD)
+    (folder / "wrkflw.toml").write_text(
+        '[all]\non_failure = [{ workflow = "rapport" }]\n'
+        '[workflow.one]\non_success = [{ workflow = "two" }]\n'
+        "[workflow.tow]\nkeep_runs = 3\n"
+    )
+    done = call("check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "✓ good.py: one, two",
+        "✓ wrkflw.toml",
+        "! wrkflw.toml: [workflow.tow]: there is no workflow 'tow'",
+        "! wrkflw.toml: [all] on_failure: there is no workflow 'rapport' to start",
+    ]
+
+
+def test_check_names_what_is_wrong_with_the_settings(call: Call, folder: Path) -> None:
+    (folder / "good.py").write_text(GOOD)
+    (folder / "wrkflw.toml").write_text("[all]\nkeep = 3\n")
+    done = call("check")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "✗ wrkflw.toml: wrkflw.toml: all.keep: " not in done.stdout
+    assert done.stdout.splitlines()[1].startswith("✗ wrkflw.toml: all.keep: ")
+
+
+def test_settings_alone_are_no_automations(call: Call, folder: Path) -> None:
+    (folder / "wrkflw.toml").write_text("")
+    done = call("check")
+    assert done.returncode == 1
+    assert done.stdout == f"no automations in {folder}\n✓ wrkflw.toml\n"
+    assert "no automations" in call("list").stderr
+
+
 def test_check_without_automations_says_where_it_looked(call: Call, tmp_path: Path) -> None:
     done = call("check", "--folder", str(tmp_path / "elsewhere"))
     assert done.returncode == 1

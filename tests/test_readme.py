@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from wrkflw_tui.cli import main
+from wrkflw_tui.settings import load_settings
 
 README = Path(__file__).parents[1] / "README.md"
 PYTHON = re.compile(r"^```python\n(.+?)^```$", re.DOTALL | re.MULTILINE)
@@ -47,6 +49,15 @@ def test_each_example_runs_as_it_stands(folder: Path) -> None:
         "sent to ada@example.org",
         "sent to bob@example.org",
     ]
+
+
+def test_the_settings_can_be_read(tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```toml\n(.+?)^```$", README.read_text("utf-8"), re.DOTALL | re.M)
+    (tmp_path / "wrkflw.toml").write_text(example, "utf-8")
+    backup = load_settings(tmp_path).of("backup-folder")
+    assert (backup.keep_runs, backup.keep_for) == (30, timedelta(days=90))
+    assert backup.on_failure is not None
+    assert len(backup.on_failure) == 2
 
 
 def test_each_example_is_an_automation(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,8 +116,8 @@ def test_a_run_is_drawn_by_its_id_or_a_part_of_it(
     live = ids["live"]
     with closing_connection(tmp_path / "wrkflw.db") as connection, transaction(connection):
         connection.execute(
-            "UPDATE wrkflw_workflow_runs SET graph = ? WHERE run_id = ?",
-            (record.BACKUP_GRAPH, live),
+            "UPDATE wrkflw_workflow_runs SET graph_id = ? WHERE run_id = ?",
+            (graphs.keep(connection, record.BACKUP_GRAPH), live),
         )
     code, said, _ = call(live)
     title, *lines = said.splitlines()

@@ -8,7 +8,7 @@ import signal
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from worker.harness import is_gone
+from worker.harness import all_gone, is_gone, runners_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -214,7 +214,9 @@ def test_a_worker_that_dies_is_replaced_while_the_run_is_followed(shell: Shell) 
     shell.bench.until(lambda: shell.bench.lines(run_id) == ["hanging"], "the step is at work")
     first = shell.lease()
     assert first is not None
+    gone = [first.pid, *runners_of(first.pid)]
     os.kill(first.pid, signal.SIGKILL)
+    shell.bench.until(lambda: all_gone(gone), "the step does not go on")
     shell.bench.touch("go")
     out, err = following.communicate(timeout=30)
     assert (following.returncode, out) == (0, "1\n")

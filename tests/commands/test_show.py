@@ -134,6 +134,7 @@ def test_a_run_as_json_has_these_fields(desk: Shell, ids: dict[str, str]) -> Non
         "cancel_requested": False,
         "error": None,
         "forked_from": None,
+        "follows": None,
     }
 
 
@@ -202,6 +203,51 @@ def test_show_as_json(desk: Shell, ids: dict[str, str]) -> None:
         *("seconds", "progress", "input", "output", "error", "question"),
     }
     assert run["earlier_attempts"] == []
+
+
+def test_show_tells_what_follows_a_run(shell: Shell) -> None:
+    bench = shell.bench
+    (bench.folder / "wrkflw.toml").write_text(
+        '[workflow.twice]\non_success = [{ command = ["sh", "-c", "echo told; exit $CODE"] },'
+        ' { workflow = "order" }, { workflow = "fails" }, { webhook = "http://127.0.0.1:9/x" }]\n'
+    )
+    run_id = shell("run", "twice", "--input", "4", "--detach").last_line
+    bench.wait(run_id)
+
+    def settled() -> bool:
+        found = cast("dict[str, Any]", shell("show", run_id, "--json").json)["follow_ups"]
+        return [(f["status"], f["attempts"]) for f in found] == [
+            *(("delivered", 1), ("failed", 1), ("delivered", 1), ("pending", 1)),
+        ] and not any(f["begun_at"] for f in found)
+
+    bench.until(settled, "all were attempted")
+    command, order, fails, webhook = cast("dict[str, Any]", shell("show", run_id, "--json").json)[
+        "follow_ups"
+    ]
+    assert set(command) == {
+        *("delivery_id", "event", "kind", "target", "status", "attempts", "created_at"),
+        *("begun_at", "next_at", "ended_at", "error", "output", "started_run"),
+    }
+    assert (command["target"][:2], command["output"]) == (["sh", "-c"], "told\n")
+    assert (order["event"], order["kind"], order["target"]) == ("success", "workflow", "order")
+    assert (webhook["next_at"] or "").endswith("+00:00")
+    said = shell("show", run_id).out
+    for part in (
+        "follow-ups\n",
+        "  ✓ on success  command sh -c 'echo told; exit $CODE'",
+        "      │ told",
+        "  ✗ on success  workflow order",
+        "      not delivered, given up after 1 attempt",
+        "      neither the result nor the end fits its input: ",
+        f", started run {fails['started_run']}",
+        "  ○ on success  webhook http://127.0.0.1:9/x",
+        "      attempt 1 of 5 was in vain, the next comes 2",
+        "      ConnectError: ",
+    ):
+        assert part in said
+    follower = shell("show", fails["started_run"]).out
+    assert "by a follow-up" in follower
+    assert f"follows   {run_id}" in follower
 
 
 @pytest.mark.parametrize("shorthand", ["@latest", "@latest:buy"])

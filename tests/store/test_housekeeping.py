@@ -13,7 +13,7 @@ import pytest
 from store.ended import put_run, rows_of_runs, run_ids
 
 from wrkflw_tui import RunNotFound, WorkflowStorage, create_workflow, step
-from wrkflw_tui.store import claims, housekeeping, logs, retention, runs
+from wrkflw_tui.store import claims, follow_ups, housekeeping, logs, retention, runs
 from wrkflw_tui.store.file import (
     MIGRATIONS,
     connect,
@@ -449,3 +449,22 @@ def test_killed_at_any_moment_it_leaves_a_whole_file(
     assert len(run_ids(record)) == 1
     assert rows_of_runs(record)["wrkflw_step_results"] == 20
     assert record.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_a_run_stays_until_what_follows_it_was_delivered(
+    record: sqlite3.Connection, keeper: Housekeeper
+) -> None:
+    with transaction(record):
+        ids = [put_run(record, at=n) for n in (1, 2)]
+        follow_ups.replace(record, [follow_ups.FollowUpRule("flow", "success", "notify")])
+        for status in ("running", "success"):
+            set_status = "UPDATE wrkflw_workflow_runs SET status = ? WHERE run_id = ?"
+            record.execute(set_status, (status, ids[0]))
+    assert remove(keeper) == 1
+    assert run_ids(record) == ids[:1]
+    with transaction(record):
+        record.execute("UPDATE wrkflw_deliveries SET status = 'failed'")
+    assert remove(keeper) == 1
+    keeper.clear()
+    assert run_ids(record) == []
+    assert record.execute("SELECT count(*) FROM wrkflw_deliveries").fetchone()[0] == 0

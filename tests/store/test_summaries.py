@@ -71,7 +71,8 @@ def test_they_read_as_in_any_other_list(record: sqlite3.Connection) -> None:
         record.execute(
             'UPDATE wrkflw_workflow_runs SET execution_path = \'["a","b"]\', steps_done = 1,'
             " steps_total = 3, cancel_requested = 1, finished_at = created_at + 1234567,"
-            " wake_at = created_at + 7654321, forked_from_run = 'r', forked_from_path = 'a'"
+            " wake_at = created_at + 7654321, forked_from_run = 'r',"
+            " forked_from_path = 'a', follows = 'f'"
         )
         record.execute("UPDATE wrkflw_workflow_runs SET trigger = 'cli', created_at = 1")
         put(record, "queued", "another")

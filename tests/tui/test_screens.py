@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from tui import kinds
+from tui import follow_ups, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +86,26 @@ def test_answer_form(
         await settle(pilot)
 
     assert snap_compare(empty_app, terminal_size=size, run_before=arrive)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_follow_ups_of_a_run(
+    snap_compare: Callable[..., bool],
+    app: WrkflwApp,
+    database: Path,
+    ids: dict[str, str],
+    size: tuple[int, int],
+) -> None:
+    follow_ups.build(database, ids["failed"])
+
+    async def arrive(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        cast("WrkflwApp", pilot.app).open_run(ids["failed"])
+        await settle(pilot)
+        await pilot.press("g", "right", "z")
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=arrive)
 
 
 def test_empty_folder(snap_compare: Callable[..., bool], empty_app: WrkflwApp) -> None:

@@ -46,7 +46,7 @@ def list_workflows(config: Config, *, as_json: bool) -> int:
     now = datetime.now(UTC)
     if found:
         print_table(HEAD, [_row(workflow, now) for workflow in found], DESCRIPTION)
-    elif not folder.files:
+    elif not any(file.is_automation for file in folder.files):
         say(f"no automations in {config.folder}: `wrkflw-tui init` writes a first one")
     for file in folder.broken:
         say(_broken(file))

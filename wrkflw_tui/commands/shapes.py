@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         StepResult,
         WorkflowSnapshot,
     )
+    from wrkflw_tui.store.deliveries import Delivery
 
 Shape = dict[str, object]
 
@@ -41,6 +42,7 @@ def run_shape(run: RunSummary) -> Shape:
         "cancel_requested": run.cancel_requested,
         "error": error_shape(run.error),
         "forked_from": None if origin is None else {"run_id": origin.run_id, "path": origin.path},
+        "follows": run.follows,
     }
 
 
@@ -56,6 +58,26 @@ def snapshot_shape(snapshot: WorkflowSnapshot) -> Shape:
         "questions": [question_shape(question) for question in snapshot.questions],
         "steps": [step_shape(result) for result in snapshot.step_results.values()],
         "earlier_attempts": [step_shape(attempt) for attempt in earlier],
+    }
+
+
+def delivery_shape(delivery: Delivery) -> Shape:
+    """Return one thing that follows a run."""
+    is_due = delivery.status == "pending" and delivery.begun_at is None
+    return {
+        "delivery_id": delivery.delivery_id,
+        "event": delivery.event,
+        "kind": delivery.kind,
+        "target": delivery.target,
+        "status": delivery.status,
+        "attempts": delivery.attempts,
+        "created_at": _iso(delivery.created_at),
+        "begun_at": _iso(delivery.begun_at),
+        "next_at": _iso(delivery.next_at) if is_due else None,
+        "ended_at": _iso(delivery.ended_at),
+        "error": delivery.error,
+        "output": delivery.output,
+        "started_run": delivery.started_run,
     }
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.commands.outcome import error_lines, question_lines
 from wrkflw_tui.commands.printing import paint, print_json
 from wrkflw_tui.commands.record import reading
-from wrkflw_tui.commands.shapes import snapshot_shape
+from wrkflw_tui.commands.shapes import delivery_shape, snapshot_shape
 from wrkflw_tui.commands.steps import headline, step_lines, words_of
 from wrkflw_tui.commands.watching import Watched
+from wrkflw_tui.drawing.deliveries import delivery_lines
 from wrkflw_tui.drawing.marks import mark
 from wrkflw_tui.drawing.times import exact, pretty
 from wrkflw_tui.drawing.words import plain
-from wrkflw_tui.store import runs
+from wrkflw_tui.store import deliveries, runs
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.commands.follow import Following
     from wrkflw_tui.config import Config
     from wrkflw_tui.engine.models import WorkflowSnapshot
+    from wrkflw_tui.store.deliveries import Delivery
 
 TRIGGERS = {"app": "the app", "cli": "the command line", "library": "a program"}
 
@@ -35,16 +37,19 @@ def show(config: Config, text: str, how: Following | None, *, as_json: bool, eve
         watched = Watched(connection, run_id)
         snapshot = watched.snapshot()
         origin = _origin(connection, snapshot)
+        follow_ups = deliveries.of_run(connection, run_id)
     if how is not None:
         from wrkflw_tui.commands.follow import follow
 
         return follow(config, run_id, how)
     if as_json:
-        print_json(snapshot_shape(snapshot))
+        follow = [delivery_shape(delivery) for delivery in follow_ups]
+        print_json({**snapshot_shape(snapshot), "follow_ups": follow})
         return 0
     now = datetime.now(UTC)
     steps = _attempts(snapshot, now) if every else _overview(watched, now)
-    for line in (*_head(snapshot, now, origin), *steps, *_tail(snapshot)):
+    lines = (*_head(snapshot, now, origin), *steps, *_tail(snapshot), *_follow_ups(follow_ups))
+    for line in lines:
         print(line)
     return 0
 
@@ -55,6 +60,8 @@ def _head(snapshot: WorkflowSnapshot, now: datetime, origin: str) -> Iterator[st
     yield f"run       {run.run_id}"
     by = TRIGGERS.get(run.trigger, f"a {run.trigger}")
     yield f"started   {exact(run.started_at or run.created_at)} by {by}"
+    if run.follows is not None:
+        yield f"follows   {run.follows}"
     if run.finished_at is not None:
         yield f"finished  {exact(run.finished_at)}"
     if run.wake_at is not None and run.finished_at is None:
@@ -97,6 +104,11 @@ def _tail(snapshot: WorkflowSnapshot) -> Iterator[str]:
     if snapshot.status == "success":
         yield ""
         yield from _value("result", snapshot.result_json)
+
+
+def _follow_ups(follow_ups: list[Delivery]) -> Iterator[str]:
+    if follow_ups:
+        yield from ("", "follow-ups", *delivery_lines(follow_ups))
 
 
 def _value(name: str, json_text: str | None) -> Iterator[str]:

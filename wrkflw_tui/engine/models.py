@@ -247,6 +247,8 @@ class RunSummary:
     wake_at: datetime | None = None
     """When a sleeping run goes on by itself, or a suspended one at the latest."""
     forked_from: ForkOrigin | None = None
+    follows: str | None = None
+    """The id of the run whose end, or question, started it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,11 @@ class AutomationFile:
     imports: str = "{}"
     """What it imports of the folder, and how that was, as JSON."""
 
+    @property
+    def is_automation(self) -> bool:
+        """Whether it is one with workflows in it; else it is the folder's settings."""
+        return self.file.endswith(".py")
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import timedelta
 
-Trigger = Literal["library", "app", "cli", "schedule"]
+Trigger = Literal["library", "app", "cli", "schedule", "follow-up"]
 
 
 @dataclass(frozen=True, slots=True)

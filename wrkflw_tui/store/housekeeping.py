@@ -118,7 +118,8 @@ class Housekeeper:
             row = connection.execute(
                 # Somebody may have taken it up again meanwhile.
                 "DELETE FROM wrkflw_workflow_runs WHERE id = ?"
-                " AND status IN ('success', 'failed', 'cancelled') RETURNING run_id",
+                " AND status IN ('success', 'failed', 'cancelled')"
+                f" AND {retention.SETTLED} RETURNING run_id",
                 (key,),
             ).fetchone()
             if row is not None:

@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
 _MICROSECOND = timedelta(microseconds=1)
 _ENDED = "wrkflw_workflow_runs INDEXED BY wrkflw_runs_ended"
+SETTLED = (
+    "NOT EXISTS (SELECT 1 FROM wrkflw_deliveries AS delivery"
+    " WHERE delivery.run = wrkflw_workflow_runs.id AND delivery.status = 'pending')"
+)
+"""Whether nothing that follows a run is still to be delivered."""
 _SURPLUS = (
     f"FROM {_ENDED} WHERE workflow_id = :workflow AND finished_at IS NOT NULL"
     " AND finished_at <= :at AND (finished_at, id) <= (:at, :key)"
+    f" AND {SETTLED}"
 )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SUMMARY = (
     "id, run_id, workflow_id, status, trigger, execution_path, steps_done, steps_total,"
     " created_at, updated_at, started_at, finished_at, error, cancel_requested, revision, wake_at,"
-    " forked_from_run, forked_from_path"
+    " forked_from_run, forked_from_path, follows"
 )
 STEP = (
     "n, path, step_id, kind, attempt, status, input, output, error, progress, started_at,"
@@ -169,6 +169,7 @@ def summary(row: sqlite3.Row) -> RunSummary:
         revision=row["revision"],
         wake_at=_instant(row["wake_at"]),
         forked_from=_origin(row["forked_from_run"], row["forked_from_path"]),
+        follows=row["follows"],
     )
 
 

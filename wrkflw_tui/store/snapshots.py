@@ -29,9 +29,9 @@ def save(connection: sqlite3.Connection, snapshot: WorkflowSnapshot) -> None:
     row = connection.execute(
         "INSERT INTO wrkflw_workflow_runs (id, run_id, workflow_id, status, trigger,"
         " execution_path, steps_done, steps_total, state, input, result, error, graph_id, wake_at,"
-        " forked_from_run, forked_from_path, last_event, created_at, updated_at, started_at,"
-        " finished_at, revision)"
-        f" VALUES ({NEXT_RUN}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " forked_from_run, forked_from_path, follows, last_event, created_at, updated_at,"
+        " started_at, finished_at, revision)"
+        f" VALUES ({NEXT_RUN}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (run_id) DO NOTHING RETURNING id",
         (
             run.run_id,
@@ -49,6 +49,7 @@ def save(connection: sqlite3.Connection, snapshot: WorkflowSnapshot) -> None:
             _micros(run.wake_at),
             None if origin is None else origin.run_id,
             None if origin is None else origin.path,
+            run.follows,
             max((max(s.order, s.ended or 0) for s in snapshot.all_attempts), default=0) + 1,
             to_micros(run.created_at),
             to_micros(run.updated_at),

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     _Start = tuple[str, str, RunStatus, str, str, int, int]
     _Times = tuple[int, int, int | None, int | None]
-    _Rest = tuple[str | None, int, int, int | None, str | None, str | None]
+    _Rest = tuple[str | None, int, int, int | None, str | None, str | None, str | None]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _COLUMNS = (
     "run_id, workflow_id, status, trigger, execution_path, steps_done, steps_total,"
     " created_at, updated_at, started_at, finished_at, error, cancel_requested, revision, wake_at,"
-    " forked_from_run, forked_from_path"
+    " forked_from_run, forked_from_path, follows"
 )
 _NEWEST = "SELECT id FROM (SELECT id FROM wrkflw_workflow_runs {} ORDER BY id DESC LIMIT :page)"
 _QUEUED = "INDEXED BY wrkflw_runs_queued WHERE status = 'queued'"
@@ -62,7 +62,8 @@ def revision_now(connection: sqlite3.Connection) -> int:
 def _summary(row: list[object]) -> RunSummary:
     id, workflow, status, trigger, at_work, done, total = cast("_Start", tuple(row[:7]))
     created, updated, started, finished = cast("_Times", tuple(row[7:11]))
-    error, cancel, revision, wake, forked_run, forked_path = cast("_Rest", tuple(row[11:]))
+    error, cancel, revision, wake, *origin = cast("_Rest", tuple(row[11:]))
+    forked_run, forked_path, follows = origin
     return RunSummary(
         id,
         workflow,
@@ -80,6 +81,7 @@ def _summary(row: list[object]) -> RunSummary:
         revision,
         _instant(wake),
         None if forked_run is None or forked_path is None else ForkOrigin(forked_run, forked_path),
+        follows,
     )
 
 

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from textual.command import Provider
+    from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
     from wrkflw_tui.config import Config
+    from wrkflw_tui.store.follow_ups import Event
+    from wrkflw_tui.store.notices import Notice
     from wrkflw_tui.store.storage import WorkflowStorage
     from wrkflw_tui.tui.worker_link import WorkerLink
 
@@ -60,6 +63,13 @@ THEME = Theme(
 
 FIRST_LOOK = 0.05
 """Seconds that the first frame may wait for the record, if it is not there yet."""
+
+
+_SEVERITIES: dict[Event, SeverityLevel] = {
+    "success": "information",
+    "failure": "error",
+    "question": "warning",
+}
 
 
 class RecordChanged(Message):
@@ -253,6 +263,8 @@ class WrkflwApp(App[None]):
         if problem and problem != self.known.problem:
             self.complain(problem)
         self.known.take(event.change)
+        for notice in event.change.notices:
+            self._tell(notice)
         self._show_state(event.change)
         if not self._has_begun:
             self.call_after_refresh(self._begin_work)
@@ -287,6 +299,14 @@ class WrkflwApp(App[None]):
     def say(self, message: str) -> None:
         """Say what was done."""
         self.notify(message, markup=False, timeout=3)
+
+    def _tell(self, notice: Notice) -> None:
+        """Say here, too, what is shown on the desktop."""
+        from wrkflw_tui.drawing.deliveries import headline
+
+        severity = _SEVERITIES[notice.event]
+        said = headline(notice.workflow_id, notice.event)
+        self.notify(said, severity=severity, markup=False, timeout=10)
 
     def do(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that waits, without holding up the keys."""

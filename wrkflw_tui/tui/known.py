@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from wrkflw_tui.engine.models import RunStatus
     from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+    from wrkflw_tui.store.notices import Notice
     from wrkflw_tui.store.questions import Asked
     from wrkflw_tui.store.schedules import Fire, ScheduleRow
 
@@ -56,6 +57,8 @@ class Change:
     """The open questions, the oldest first."""
     problem: str | None = None
     """Why the record cannot be read, or empty once it can again."""
+    notices: tuple[Notice, ...] = ()
+    """What a person wants to be told of."""
 
 
 @dataclass(slots=True)

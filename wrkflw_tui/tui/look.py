@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.store import catalog, checking, questions, schedules
+from wrkflw_tui.store import catalog, checking, notices, questions, schedules
 from wrkflw_tui.store.removed import removed_now, removed_since
 from wrkflw_tui.store.summaries import first_runs, revision_now
 from wrkflw_tui.tui.known import HISTORY, Catalog, Change, ScheduleState
@@ -30,6 +30,7 @@ class Look:
         self._revision = 0
         self._removed = 0
         self._finding: str | None = None
+        self._told = 0
         self._catalog: tuple[int, int] | None = None
         self._schedules: tuple[ScheduleState, ...] | None = None
 
@@ -39,6 +40,7 @@ class Look:
         try:
             self._revision = revision_now(self._connection)
             self._removed = removed_now(self._connection)
+            self._told = notices.newest(self._connection)
             found = self._read_catalog()
             runs = first_runs(self._connection, PAGE, HISTORY)
             planned = self._read_schedules() or ()
@@ -65,7 +67,10 @@ class Look:
         found, planned, problem = self._read_catalog(), self._read_schedules(), self._read_finding()
         # Who asks, or is answered, is a run that changed.
         asked = tuple(questions.of_all(self._connection)) if changed or gone else None
-        return Change(tuple(changed), tuple(gone), found, planned, asked, problem)
+        told = tuple(notices.since(self._connection, self._told))
+        if told:
+            self._told = told[-1].key
+        return Change(tuple(changed), tuple(gone), found, planned, asked, problem, told)
 
     def _first_after_many(self) -> Change:
         """Read everything anew: so many runs were removed that the record knows not all of them."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.models import ENDED, OPEN, StepResult
-from wrkflw_tui.store import logs, runs
+from wrkflw_tui.store import deliveries, logs, runs
 from wrkflw_tui.tui.graph import GraphNode, nodes_of
 from wrkflw_tui.tui.tree import TreeLine, tree
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from wrkflw_tui.engine.models import Question, RunSummary, WorkflowSnapshot
+    from wrkflw_tui.store.deliveries import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class News:
     revision: int
     has_log: bool
     whole: WorkflowSnapshot | None
+    follow_ups: list[Delivery]
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class RunRecord:
     )
     has_log: bool = False
     """Whether it has said anything."""
+    follow_ups: list[Delivery] = field(default_factory=list["Delivery"])
     input_json: str | None = None
     result_json: str | None = None
     _nodes: list[GraphNode] = field(default_factory=list[GraphNode])
@@ -52,12 +55,13 @@ class RunRecord:
             run = runs.read_summary(connection, self.run_id)
             steps, revision = runs.steps_since(connection, self.run_id, self._revision)
             has_log = self.has_log or logs.has_any(connection, self.run_id)
+            follow_ups = deliveries.of_run(connection, self.run_id)
         finally:
             connection.execute("COMMIT")
         # The input never changes and the result comes with the end: else only what is new is read.
         is_due = self.run is None or (run.status in ENDED and not self._is_complete)
         whole = runs.read_snapshot(connection, self.run_id) if is_due else None
-        return News(run, steps, revision, has_log, whole)
+        return News(run, steps, revision, has_log, whole, follow_ups)
 
     def take(self, news: News) -> None:
         """Add what was read."""
@@ -70,6 +74,7 @@ class RunRecord:
             known = self.results.get(step.path)
             if known is None or known.order <= step.order:
                 self.results[step.path] = step
+        self.follow_ups = news.follow_ups
         if news.whole is not None:
             self.input_json = news.whole.input_json
             self.result_json = news.whole.result_json

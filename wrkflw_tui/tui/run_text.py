@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
+from wrkflw_tui.drawing.deliveries import delivery_lines
 from wrkflw_tui.engine.models import OPEN
 from wrkflw_tui.tui import text
 from wrkflw_tui.tui.tree import seconds_of
@@ -120,6 +121,8 @@ def _run_details(record: RunRecord, now: datetime) -> Iterator[str]:
     asked = ", asked to cancel" if run.cancel_requested and run.finished_at is None else ""
     yield f"status      {text.mark(run.status)[1]}{asked}"
     yield f"started by  {trigger_words(run.trigger)}"
+    if run.follows:
+        yield f"follows     run {run.follows}"
     yield f"created     {text.exact(run.created_at)}"
     if run.started_at:
         yield f"started     {text.exact(run.started_at)}"
@@ -129,6 +132,8 @@ def _run_details(record: RunRecord, now: datetime) -> Iterator[str]:
         took = ((run.finished_at or now) - run.started_at).total_seconds()
         yield f"took        {text.duration(took)}"
     yield f"steps       {run.steps_done} of {run.steps_total}"
+    if record.follow_ups:
+        yield from ("", "follow-ups", *delivery_lines(record.follow_ups))
 
 
 def trigger_words(trigger: str) -> str:

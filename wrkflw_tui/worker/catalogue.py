@@ -15,8 +15,10 @@ from wrkflw_tui.engine.masking import Masker
 from wrkflw_tui.envfile import EnvFileError, read_env_file
 from wrkflw_tui.store import catalog
 from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
-from wrkflw_tui.worker.folder import is_known, scan
+from wrkflw_tui.worker.command import Tail
+from wrkflw_tui.worker.folder import SETTINGS, is_known, scan
 from wrkflw_tui.worker.process import exit_code
+from wrkflw_tui.worker.settings_file import take_settings
 
 if TYPE_CHECKING:
     import sqlite3
@@ -66,8 +68,11 @@ class Catalogue:
         changed = [
             name for name, file in present.items() if not self._is_known(file, known.get(name))
         ]
-        if changed:
-            await self._look_at([present[name] for name in changed])
+        if SETTINGS in gone or SETTINGS in changed:
+            await take_settings(self._folder, present.get(SETTINGS), self._database)
+        automations = [name for name in changed if name != SETTINGS]
+        if automations:
+            await self._look_at([present[name] for name in automations])
         if gone or changed:
             # The id that a file has to do without may be free now.
             twins = {name for name, file in known.items() if _is_twin(file)} - gone - set(changed)
@@ -134,7 +139,7 @@ class Catalogue:
         os.close(write_end)
         env = dict(self._env or {})
         _say(process, json.dumps(env).encode() + b"\n")
-        tail = _Tail()
+        tail = Tail(OUTPUT_KEPT)
         reading = asyncio.create_task(tail.read(cast("asyncio.StreamReader", process.stdout)))
         try:
             found, at_work, reason = await _answers(read_end, {f.file: f for f in files})
@@ -243,20 +248,3 @@ def _found(file: AutomationFile, answer: dict[str, object]) -> _Found:
 def _broken(file: AutomationFile, error: str, line: int | None, trace: str) -> _Found:
     broken = replace(file, status="broken", error=error, line=line, traceback=trace or None)
     return _Found(broken, [])
-
-
-class _Tail:
-    """Reads what is printed and keeps its end: a file may print without end."""
-
-    def __init__(self) -> None:
-        self._kept = bytearray()
-
-    async def read(self, stream: asyncio.StreamReader) -> None:
-        """Read until the stream ends."""
-        while chunk := await stream.read(65536):
-            self._kept += chunk
-            del self._kept[:-OUTPUT_KEPT]
-
-    @property
-    def text(self) -> str:
-        return self._kept.decode("utf-8", "backslashreplace")

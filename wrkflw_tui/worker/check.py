@@ -1,4 +1,4 @@
-"""`wrkflw-tui check`: every automation imported once, and what is wrong with it."""
+"""`wrkflw-tui check`: every automation imported once and the settings read, with what is wrong."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.store import catalog
 from wrkflw_tui.store.database import Database
 from wrkflw_tui.worker.catalogue import Catalogue
+from wrkflw_tui.worker.folder import SETTINGS
+from wrkflw_tui.worker.settings_file import unknown_workflows
 
 if TYPE_CHECKING:
     from wrkflw_tui.config import Config
+    from wrkflw_tui.store.catalog import AutomationFile
 
 
 def check(config: Config) -> int:
@@ -33,15 +36,29 @@ async def _check(config: Config) -> int:
             await database.close()
     if catalogue.env_said:
         print(f"{'✗' if catalogue.env_problem else '!'} {catalogue.env_said}")
-    if not files:
+    if not any(file.is_automation for file in files):
         print(f"no automations in {config.folder}")
-        return 1
     for file in files:
-        if file.status == "broken":
-            where = f" line {file.line}:" if file.line else ""
-            print(f"✗ {file.file}:{where} {file.error}")
-        else:
-            ids = [entry.workflow_id for entry in workflows if entry.file == file.file]
-            print(f"✓ {file.file}: {', '.join(ids) or 'no workflow'}")
+        ids = [entry.workflow_id for entry in workflows if entry.file == file.file]
+        print(_line(file, ids))
+        if file.file == SETTINGS and file.status == "ok":
+            _warn(config.folder, {entry.workflow_id for entry in workflows})
     is_broken = catalogue.env_problem or any(file.status == "broken" for file in files)
-    return 1 if is_broken else 0
+    return 0 if not is_broken and any(file.is_automation for file in files) else 1
+
+
+def _line(file: AutomationFile, ids: list[str]) -> str:
+    if file.status == "broken":
+        where = f" line {file.line}:" if file.line else ""
+        return f"✗ {file.file}:{where} {file.error}"
+    if not file.is_automation:
+        return f"✓ {file.file}"
+    return f"✓ {file.file}: {', '.join(ids) or 'no workflow'}"
+
+
+def _warn(folder: Path, known: set[str]) -> None:
+    """Tell what the settings say of workflows that are not there: they may come yet."""
+    from wrkflw_tui.settings import load_settings
+
+    for line in unknown_workflows(load_settings(folder), known):
+        print(f"! {SETTINGS}: {line}")

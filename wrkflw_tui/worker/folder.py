@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+SETTINGS = "wrkflw.toml"
+"""Says what is kept of the folder's workflows, and what follows their runs."""
+
+
 def scan(folder: Path) -> dict[str, AutomationFile]:
-    """List the folder's automation files; an unreadable or missing folder has none."""
+    """List the folder's automation files, and its settings; an unreadable folder has none."""
     found: dict[str, AutomationFile] = {}
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.endswith(".py") or entry.name.startswith(("_", ".")):
+            if not _is_ours(entry.name):
                 continue
             with suppress(OSError):
                 if entry.is_file():
@@ -28,6 +32,10 @@ def scan(folder: Path) -> dict[str, AutomationFile]:
                         entry.name, stat.st_size, stat.st_mtime_ns, "ok"
                     )
     return dict(sorted(found.items()))
+
+
+def _is_ours(name: str) -> bool:
+    return name == SETTINGS or (name.endswith(".py") and not name.startswith(("_", ".")))
 
 
 def stamps(folder: Path, files: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.engine.models import ErrorInfo
 from wrkflw_tui.envfile import EnvFileError, read_env_file
 from wrkflw_tui.schedules import scheduler
-from wrkflw_tui.store import catalog, claims, leases, schedules
+from wrkflw_tui.store import catalog, claims, deliveries, leases, schedules
 from wrkflw_tui.store.changes import Changes
 from wrkflw_tui.store.database import Database
 from wrkflw_tui.store.heartbeat import Heartbeat
@@ -23,6 +23,7 @@ from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
 from wrkflw_tui.worker.children import Children
 from wrkflw_tui.worker.complaints import Complaints
+from wrkflw_tui.worker.deliverer import Deliverer
 from wrkflw_tui.worker.housekeeping import Housekeeping
 from wrkflw_tui.worker.linux import end_all, reap_strangers, token_of
 from wrkflw_tui.worker.process import RunnerProcess, describe_exit
@@ -83,6 +84,7 @@ class Worker:
         self._database = Database(config.database)
         self._changes = Changes(config.database)
         self._catalogue = Catalogue(config.folder, self._database)
+        self._deliverer = Deliverer(config, self._database, tell)
         self._running: dict[str, _Walked] = {}
         self._cancelling: set[str] = set()
         self._failed_starts: dict[str, int] = {}
@@ -167,6 +169,7 @@ class Worker:
         taken = leases.take(connection, leases.WORKER, self._identity, micros_now())
         if taken:
             self._taken_over = claims.take_over(connection)
+            deliveries.take_over(connection, micros_now())
         return taken
 
     def _lose_lease(self) -> None:
@@ -185,10 +188,12 @@ class Worker:
             group.create_task(self._keep_warm())
             group.create_task(self._reap_strangers())
             group.create_task(self._watch_zone())
+            group.create_task(self._deliverer.run())
             try:
                 await self._watch_record(group)
             finally:
                 self._stopped.set()
+                self._deliverer.stop()
                 looking.cancel()  # a file may hang on import
                 await self._end_runs()
 
@@ -201,6 +206,7 @@ class Worker:
         while not self._stopped.is_set():
             try:
                 if changed:
+                    self._deliverer.wake()
                     await self._start_queued(group)
                     await self._pass_on_cancels(group)
                     self._next_due = await self._database.read(schedules.next_due)
@@ -210,7 +216,8 @@ class Worker:
                 if self._next_wake is not None and self._next_wake <= micros_now():
                     await self._database.write(lambda c: claims.wake_due(c, micros_now()))
                     self._changes.forget()
-                is_idle = not self._running and self._next_wake is None
+                waits = self._next_wake is not None or not self._deliverer.is_idle
+                is_idle = not self._running and not waits
                 if self._when_idle and is_idle and await self._database.write(self._retire):
                     return
             except StorageError as error:
@@ -227,6 +234,8 @@ class Worker:
         In one transaction: who queues a run in the next one sees that no worker will take it.
         """
         if claims.has_queued(connection) or claims.next_wake(connection) is not None:
+            return False
+        if deliveries.has_pending(connection):
             return False
         leases.give_up(connection, self._identity.holder)
         return True

@@ -92,7 +92,8 @@ class WorkflowsScreen(Place):
         total = len(found.workflows)
         panel = self.query_one("#list")
         panel.border_subtitle = f"{len(rows)} of {total}" if self.filter_text else ""
-        self._show_emptiness(self.known.loaded and not found.files)
+        is_empty = all(file.status == "ok" and not file.is_automation for file in found.files)
+        self._show_emptiness(self.known.loaded and is_empty)
 
     def _show_emptiness(self, is_empty: bool) -> None:
         if is_empty == self.has_class("-empty"):
