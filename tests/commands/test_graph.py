@@ -10,6 +10,7 @@ import pytest
 from tui import record
 
 from wrkflw_tui.cli import main
+from wrkflw_tui.store import graphs
 from wrkflw_tui.store.database import Database
 from wrkflw_tui.store.file import closing_connection, transaction
 from wrkflw_tui.worker.catalogue import Catalogue
