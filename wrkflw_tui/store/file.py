@@ -152,6 +152,7 @@ class Turn:
         self._path = path.with_name(path.name + "-turn")
         self._is_needed = not is_in_memory(path)
         self._descriptor: int | None = None
+        self._file: tuple[int, int] | None = None
 
     def __enter__(self) -> None:
         if fcntl is not None and self._is_needed:
@@ -170,7 +171,8 @@ class Turn:
     def leave(self) -> None:
         """Give the turn to the next."""
         if fcntl is not None and self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            with suppress(OSError):  # closed meanwhile, and the lock with it
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _open(self) -> int:
         if self._descriptor is None:
@@ -179,6 +181,13 @@ class Turn:
             except OSError as error:
                 reason = error.strerror or error
                 raise StorageError(f"cannot write beside {self._path}: {reason}") from error
+            self._file = _file_at(self._descriptor)
+        elif _file_at(self._descriptor) != self._file:
+            # Whoever closed this one closed SQLite's too: what it writes would go anywhere.
+            raise StorageError(
+                f"{self._path}: this process has closed its open files, the record's too:"
+                " nothing more is written from here"
+            )
         return self._descriptor
 
     def __exit__(self, *_: object) -> None:
@@ -187,8 +196,18 @@ class Turn:
     def close(self) -> None:
         """Give up the lock's file."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            if _file_at(self._descriptor) == self._file:
+                os.close(self._descriptor)
             self._descriptor = None
+
+
+def _file_at(descriptor: int) -> tuple[int, int] | None:
+    """Say which file is open under a number."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def named(error: BaseException, path: Path) -> BaseException:
