@@ -8,7 +8,7 @@ import traceback
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.builder import WorkflowBuilder
-from wrkflw_tui.engine.errors import WrkflwError
+from wrkflw_tui.engine.errors import WrkflwError, describe_error
 from wrkflw_tui.engine.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def _import(path: Path) -> ModuleType:
     except SyntaxError as error:
         text = traceback.format_exc(limit=0)
         raise AutomationError(f"SyntaxError: {error.msg}", error.lineno, text) from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # whatever it is: it must not end the process untold
         raise AutomationError(
-            f"{type(error).__name__}: {error}", _line_in(error, path), _trace(error, path)
+            str(describe_error(error)), _line_in(error, path), _trace(error, path)
         ) from error
     return module
 
