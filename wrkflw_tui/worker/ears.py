@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.worker.lines import LineReader
+from wrkflw_tui.worker.overseer import TIMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +52,9 @@ class Ears:
         while self._theirs:
             os.close(self._theirs.pop())
 
-    def listen(self, nonce: str, log: Log) -> None:
-        """Read all that comes into the log."""
-        self._nonce, self._log = nonce, log
+    def listen(self, nonce: str, log: Log, on_timed: Callable[[bytes], object]) -> None:
+        """Read all that comes into the log; hand on what is said of steps' times."""
+        self._nonce, self._log, self._on_timed = nonce, log, on_timed
         self._pipes = [
             Pipe(self._out, LineReader("stdout", nonce), log),
             Pipe(self._err, LineReader("stderr", nonce), log),
@@ -74,6 +75,9 @@ class Ears:
             if not message:
                 self._stop_taking()
                 return
+            if message.startswith(TIMED):
+                self._on_timed(message)
+                continue
             stream: Stream = "stderr" if message[:1] == b"2" else "stdout"
             path = message[1:].decode("utf-8", "backslashreplace")
             for descriptor in descriptors:

@@ -19,6 +19,8 @@ class Job:
     nonce: str
     """Marks this run's lines in its output."""
     max_result_bytes: int
+    max_memory_bytes: int | None = None
+    """How much memory the process, and each that it starts, may take."""
 
     def to_line(self) -> bytes:
         """Write it as the line that the runner reads."""

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def install(descriptor: int) -> None:
+def install(descriptor: int) -> socket.socket:
     """Let children that would inherit the output beside another step have pipes of their own.
 
-    They are handed to the worker over the socket that `descriptor` is.
+    They are handed to the worker over the socket that `descriptor` is, which is returned.
     """
     os.set_inheritable(descriptor, False)
     hand = socket.socket(fileno=descriptor)
@@ -26,7 +26,7 @@ def install(descriptor: int) -> None:
     # The positions in CPython's own signature; where that differs nothing is replaced.
     places = _places(real)
     if places is None:
-        return
+        return hand
     out, err = places
 
     def execute(popen: subprocess.Popen[Any], *arguments: Any) -> Any:
@@ -49,6 +49,7 @@ def install(descriptor: int) -> None:
                     os.close(pipe)
 
     setattr(subprocess.Popen, name, execute)
+    return hand
 
 
 def _places(real: Callable[..., Any]) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.worker.job import STOP, Job
 from wrkflw_tui.worker.linux import end_all, token_of
 from wrkflw_tui.worker.log import Log
+from wrkflw_tui.worker.overseer import Times
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,9 @@ class RunnerProcess:
         self._process = process
         self._nonce = secrets.token_hex(8)
         self._run_id: str | None = None
+        self._killing: asyncio.Task[None] | None = None
+        self.overdue = ""
+        """Why it was killed, where it did not end a step in time."""
 
     @property
     def pid(self) -> int:
@@ -44,7 +48,9 @@ class RunnerProcess:
         """Whether the process has not ended yet."""
         return self._process.returncode is None
 
-    def give(self, file: Path, claim: Claim, max_result_bytes: int) -> None:
+    def give(
+        self, file: Path, claim: Claim, max_result_bytes: int, max_memory_bytes: int | None = None
+    ) -> None:
         """Hand it its job."""
         self._run_id = claim.run_id
         job = Job(
@@ -55,6 +61,7 @@ class RunnerProcess:
             epoch=claim.epoch,
             nonce=self._nonce,
             max_result_bytes=max_result_bytes,
+            max_memory_bytes=max_memory_bytes,
         )
         self._process.say(job.to_line())
 
@@ -62,16 +69,22 @@ class RunnerProcess:
         """Keep all that the run prints until its process ends; return the exit code."""
         log = Log(database, key, limit)
         ears = self._process.ears
-        ears.listen(self._nonce, log)
+        times = Times(self._end_overdue)
+        ears.listen(self._nonce, log, times.hear)
         keeper = asyncio.create_task(log.keep())
         try:
             code = await self._process.wait()
             await ears.drain()
         finally:
+            times.forget()
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             await log.flush()
         return code
+
+    def _end_overdue(self, why: str) -> None:
+        self.overdue = self.overdue or why
+        self._killing = asyncio.create_task(self.kill())
 
     def stop(self) -> None:
         """Ask it to leave the run for a later process."""
@@ -90,6 +103,9 @@ class RunnerProcess:
 
     async def kill(self) -> None:
         """Kill the process, its whole group, and all that it started and that left the group."""
+        if self.is_alive and self._run_id is not None:
+            # First: what is below it and bears no mark is not below it any more afterwards.
+            await asyncio.to_thread(end_all, token_of(self._run_id))
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         if self._run_id is not None:

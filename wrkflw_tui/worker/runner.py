@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import select
 import signal
 import sys
@@ -36,8 +37,18 @@ from wrkflw_tui.worker import private
 from wrkflw_tui.worker.capture import install
 from wrkflw_tui.worker.job import STOP, Job
 from wrkflw_tui.worker.line import end_group, take_line
-from wrkflw_tui.worker.linux import bear, die_with, name_process, outlive, token_of
+from wrkflw_tui.worker.linux import (
+    bear,
+    die_with,
+    end_below,
+    few_arenas,
+    name_process,
+    outlive,
+    size_of_self,
+    token_of,
+)
 from wrkflw_tui.worker.loading import AutomationError, load_workflows
+from wrkflw_tui.worker.overseer import Overseer
 from wrkflw_tui.worker.readiness import load_all
 
 if TYPE_CHECKING:
@@ -81,6 +92,8 @@ def serve(life: int, hand: int, database: str) -> int:
     job = Job.from_line(first)
     storage.max_result_bytes = job.max_result_bytes
     code = _work(job, storage, loop, line, hand)
+    if code != 0:
+        end_below()
     outlive(life)
     return code
 
@@ -103,10 +116,11 @@ def _work(
 ) -> int:
     bear(token_of(job.run_id))
     out, err = install(job.nonce)
-    private.install(hand)
+    overseer = Overseer(private.install(hand))
+    _limit_memory(job.max_memory_bytes)
     # The walk's own thread must get its turn beside a step that computes.
     sys.setswitchinterval(0.0005)
-    runner = Runner(job, storage)
+    runner = Runner(job, storage, overseer)
     threading.Thread(target=runner.listen, args=(line,), name="wrkflw-line", daemon=True).start()
     try:
         runner.run(loop)
@@ -122,12 +136,25 @@ def _work(
     return code
 
 
+def _limit_memory(most: int | None) -> None:
+    """Let this process take so many bytes more than it has, and each that it starts as many."""
+    if most is None:
+        return
+    few_arenas()
+    most += size_of_self()
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    except (OSError, ValueError) as error:  # not every system knows this limit
+        print(f"max_memory_mb cannot be kept here: {error}", file=sys.stderr)
+
+
 class Runner:
     """Walks the run of one job."""
 
-    def __init__(self, job: Job, storage: WorkflowStorage) -> None:
+    def __init__(self, job: Job, storage: WorkflowStorage, overseer: Overseer) -> None:
         self._job = job
         self._storage = storage
+        self._overseer = overseer
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopped = False
@@ -174,7 +201,7 @@ class Runner:
             if self._is_stopped:
                 self._end_walk()
             with suppress(Rested):
-                await _walk(storage, claim, workflow)
+                await _walk(storage, claim, workflow, self._overseer)
             self.is_over = True
         except (asyncio.CancelledError, WorkflowCancelled):
             told = True
@@ -209,7 +236,12 @@ def _some_step_goes_on() -> bool:
     return any(thread.name == STEP_THREAD for thread in threading.enumerate())
 
 
-async def _walk(storage: WorkflowStorage, claim: Claim, workflow: Workflow[object, object]) -> None:
+async def _walk(
+    storage: WorkflowStorage,
+    claim: Claim,
+    workflow: Workflow[object, object],
+    overseer: Overseer,
+) -> None:
     try:
         journal, text = await storage.reopen(claim, workflow)
     except (DefinitionChanged, InvalidInput) as error:
@@ -217,7 +249,8 @@ async def _walk(storage: WorkflowStorage, claim: Claim, workflow: Workflow[objec
         return
     schema = workflow.input_schema
     value = Value(text, schema, schema.load(text))
-    await ExecutionEngine(storage.clock, dies_with_steps=True).execute(workflow, journal, value)
+    engine = ExecutionEngine(storage.clock, dies_with_steps=True, watch=overseer.watch)
+    await engine.execute(workflow, journal, value)
 
 
 if __name__ == "__main__":

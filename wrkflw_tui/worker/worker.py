@@ -239,7 +239,9 @@ class Worker:
                 await self._database.write(lambda c, it=claim: claims.release(c, it, "interrupted"))
                 await self._wait(NO_ROOM)
                 return
-            runner.give(self._config.folder / file, claim, self._config.max_result_bytes)
+            config = self._config
+            limits = (config.max_result_bytes, config.max_memory_bytes)
+            runner.give(config.folder / file, claim, *limits)
             task = group.create_task(self._watch_run(runner, claim))
             self._running[claim.run_id] = _Walked(claim.key, runner, task)
 
@@ -305,7 +307,9 @@ class Worker:
         if not still_open:
             self._failed_starts.pop(claim.run_id, None)
             return
-        error = ErrorInfo("ProcessDied", describe_exit(code))
+        if code == 0:
+            await runner.kill()  # it did not end as a run does: a step has left with it
+        error = ErrorInfo("ProcessDied", runner.overdue or describe_exit(code))
         if claim.run_id in self._cancelling:
             await self._database.write(lambda c: claims.finish(c, claim, "cancelled"))
         elif self._stopped.is_set():
