@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import threading
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -92,6 +93,8 @@ def prepare(path: Path) -> None:
     """Create or migrate the file. Raises `StorageError`; a newer file is left untouched."""
     if not is_in_memory(path):
         _make(path)
+        if _is_current(path):
+            return  # most often: then nobody who holds the turn is waited for
     turn = Turn(path)
     try:
         with turn, closing_connection(path) as connection:
@@ -100,6 +103,13 @@ def prepare(path: Path) -> None:
         raise StorageError(f"cannot prepare {path}: {error}") from error
     finally:
         turn.close()
+
+
+def _is_current(path: Path) -> bool:
+    with suppress(sqlite3.Error, StorageError), closing_connection(path) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version == len(list(MIGRATIONS.glob("*.sql")))
+    return False
 
 
 def _make(path: Path) -> None:
@@ -148,15 +158,34 @@ class Turn:
     memory there are only this process's few writers, and nothing to lock.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float | None = None) -> None:
+        """Lock beside the file; `patience` is how many seconds `with` waits at most."""
         self._path = path.with_name(path.name + "-turn")
+        self._patience = patience
         self._is_needed = not is_in_memory(path)
         self._descriptor: int | None = None
         self._file: tuple[int, int] | None = None
 
     def __enter__(self) -> None:
-        if fcntl is not None and self._is_needed:
+        if fcntl is None or not self._is_needed:
+            return
+        if self._patience is None:
             fcntl.flock(self._open(), fcntl.LOCK_EX)
+        elif not self.try_enter():
+            self._wait(self._patience)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait in turn, on a thread: there is no other way to give up. Raises `StorageError`."""
+        descriptor = self._open()
+        waiting = threading.Thread(target=_lock, args=(descriptor,), daemon=True)
+        waiting.start()
+        waiting.join(seconds)
+        if waiting.is_alive():
+            self._descriptor = None  # the thread has it; both end with the process
+            raise StorageError(
+                f"{self._path}: another process holds it locked, for more than {seconds:g} s:"
+                " nothing was written; try again when that one goes on or has ended"
+            )
 
     def try_enter(self) -> bool:
         """Take the turn if nobody has it, without waiting. Returns whether it was taken."""
@@ -199,6 +228,11 @@ class Turn:
             if _file_at(self._descriptor) == self._file:
                 os.close(self._descriptor)
             self._descriptor = None
+
+
+def _lock(descriptor: int) -> None:
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _file_at(descriptor: int) -> tuple[int, int] | None:

@@ -33,3 +33,5 @@ class Job:
 
 
 STOP = b"stop\n"
+UNRECORDED = 74
+"""The exit code of a runner that could not read or write the record."""

@@ -59,7 +59,7 @@ def _import(path: Path) -> ModuleType:
     except SyntaxError as error:
         text = traceback.format_exc(limit=0)
         raise AutomationError(f"SyntaxError: {error.msg}", error.lineno, text) from error
-    except BaseException as error:  # whatever it is: it must not end the process untold
+    except (Exception, SystemExit) as error:
         raise AutomationError(
             str(describe_error(error)), _line_in(error, path), _trace(error, path)
         ) from error

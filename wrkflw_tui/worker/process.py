@@ -9,7 +9,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.worker.job import STOP, Job
+from wrkflw_tui.worker.job import STOP, UNRECORDED, Job
 from wrkflw_tui.worker.linux import end_all, token_of
 from wrkflw_tui.worker.log import Log
 from wrkflw_tui.worker.overseer import Times
@@ -134,6 +134,8 @@ async def exit_code(process: asyncio.subprocess.Process) -> int:
 
 def describe_exit(code: int) -> str:
     """Say how a process ended: the signal's name, or its exit code."""
+    if code == UNRECORDED:
+        return "the record could not be written, and what is not on it is not taken as done"
     if code >= 0:
         return f"the process ended with exit code {code} in the middle of the run"
     try:

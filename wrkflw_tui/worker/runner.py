@@ -35,7 +35,7 @@ from wrkflw_tui.store.claims import Claim
 from wrkflw_tui.store.storage import WorkflowStorage
 from wrkflw_tui.worker import private
 from wrkflw_tui.worker.capture import install
-from wrkflw_tui.worker.job import STOP, Job
+from wrkflw_tui.worker.job import STOP, UNRECORDED, Job
 from wrkflw_tui.worker.line import end_group, take_line
 from wrkflw_tui.worker.linux import (
     bear,
@@ -127,6 +127,9 @@ def _work(
         code = 0 if runner.is_over else ENDS_ALL
     except asyncio.CancelledError:
         code = ENDS_ALL  # told to stop once more while it was stopping
+    except StorageError as error:
+        print(f"wrkflw-tui: {error}", file=sys.stderr)
+        code = UNRECORDED
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
         code = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import time
 from collections import deque
 from contextlib import suppress
@@ -17,6 +18,7 @@ from wrkflw_tui.schedules import scheduler
 from wrkflw_tui.store import catalog, claims, leases, schedules
 from wrkflw_tui.store.changes import Changes
 from wrkflw_tui.store.database import Database
+from wrkflw_tui.store.file import named
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
@@ -26,8 +28,7 @@ from wrkflw_tui.worker.process import RunnerProcess, describe_exit
 from wrkflw_tui.worker.watching import FolderEar
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from wrkflw_tui.config import Config
     from wrkflw_tui.store.claims import Claim
@@ -42,6 +43,10 @@ ZONE_LOOK = 30.0
 """Seconds between two looks at the machine's time zone."""
 SETTLE_LOOK = 1.0
 """Seconds between two tries to record what became of a run while the file cannot be written."""
+TROUBLE_LOOK = 1.0
+"""Seconds until the next try where the record cannot be read or written."""
+TELL_AGAIN = 60.0
+"""Seconds after which the same trouble is told again."""
 NO_ROOM = 1.0
 """Seconds until the next try where the system has no room for a process."""
 WARM_LOOK = 0.1
@@ -93,6 +98,8 @@ class Worker:
         self._stopped = asyncio.Event()
         self._when_idle = False
         self._lost = False
+        self._complaint = ""
+        self._complained = 0.0
 
     def stop(self) -> None:
         """End gently: runs are interrupted and queued for the next worker."""
@@ -205,12 +212,27 @@ class Worker:
                 if self._when_idle and is_idle and await self._database.write(self._retire):
                     return
             except StorageError as error:
-                self._tell(str(error))
-                await self._wait(1.0)
+                self._complain(str(error))
+                await self._wait(TROUBLE_LOOK)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), LOOK)
             self._news.clear()
-            changed = self._changes.seen()
+            changed = await self._has_changed()
+
+    async def _has_changed(self) -> bool:
+        try:
+            return self._changes.seen()
+        except (StorageError, sqlite3.Error) as error:
+            self._complain(str(named(error, self._config.database)))
+            self._changes.close()
+            await self._wait(TROUBLE_LOOK)
+            return False
+
+    def _complain(self, text: str) -> None:
+        """Say what is wrong; now and then, however often it is met."""
+        if (text, True) != (self._complaint, time.monotonic() - self._complained < TELL_AGAIN):
+            self._complaint, self._complained = text, time.monotonic()
+            self._tell(text)
 
     def _retire(self, connection: sqlite3.Connection) -> bool:
         """Give up the lease if nothing is left to do.
@@ -236,7 +258,7 @@ class Worker:
                 continue
             runner = self._take_warm() or await self._start_runner()
             if runner is None:
-                await self._database.write(lambda c, it=claim: claims.release(c, it, "interrupted"))
+                await self._until_recorded(claim, lambda _, it=claim: self._release(it))
                 await self._wait(NO_ROOM)
                 return
             config = self._config
@@ -244,6 +266,9 @@ class Worker:
             runner.give(config.folder / file, claim, *limits)
             task = group.create_task(self._watch_run(runner, claim))
             self._running[claim.run_id] = _Walked(claim.key, runner, task)
+
+    async def _release(self, claim: Claim) -> None:
+        await self._database.write(lambda c: claims.release(c, claim, "interrupted"))
 
     def _busy_keys(self) -> frozenset[int]:
         """Return the runs whose process has not ended yet, though they may be queued again."""
@@ -275,13 +300,17 @@ class Worker:
             f"no file in {self._config.folder} holds a workflow {claim.workflow_id!r} that loads:"
             " put it back, or mend its file, and run it again",
         )
-        await self._database.write(lambda c: claims.finish(c, claim, "failed", error))
+        await self._until_recorded(
+            claim,
+            lambda _: self._database.write(lambda c: claims.finish(c, claim, "failed", error)),
+        )
 
     async def _watch_run(self, runner: RunnerProcess, claim: Claim) -> None:
         try:
             code = await runner.listen(self._database, claim.key, self._config.max_log_bytes)
-            while not await self._has_settled(runner, claim, code) and not self._stopped.is_set():
-                await self._wait(SETTLE_LOOK)
+            await self._until_recorded(
+                claim, lambda trouble: self._settle(runner, claim, code, trouble)
+            )
         finally:
             await runner.reap()
             self._running.pop(claim.run_id, None)
@@ -289,17 +318,28 @@ class Worker:
             self._changes.forget()
             self._news.set()
 
-    async def _has_settled(self, runner: RunnerProcess, claim: Claim, code: int) -> bool:
-        """Settle a run; return whether the record could be written."""
-        try:
-            await self._settle(runner, claim, code)
-        except StorageError as error:
-            # Left as it is on record: there may be room later, or the next worker takes it over.
-            self._tell(f"run {claim.run_id}: {error}")
-            return False
-        return True
+    async def _until_recorded(
+        self, claim: Claim, work: Callable[[str], Coroutine[None, None, object]]
+    ) -> None:
+        """Do what must be put on record, again until it is, or this worker is stopped.
 
-    async def _settle(self, runner: RunnerProcess, claim: Claim, code: int) -> None:
+        There may be room later; else the next worker takes the run over. `work` is given why the
+        last try went wrong.
+        """
+        trouble = ""
+        while True:
+            try:
+                await work(trouble)
+                return
+            except StorageError as error:
+                if str(error) != trouble:
+                    trouble = str(error)
+                    self._tell(f"run {claim.run_id}: {trouble}")
+            if self._stopped.is_set():
+                return
+            await self._wait(SETTLE_LOOK)
+
+    async def _settle(self, runner: RunnerProcess, claim: Claim, code: int, trouble: str) -> None:
         """Record the end of a run whose process ended without recording it."""
         if code != 0:
             await runner.kill()  # what it started must not go on beside the next attempt
@@ -309,7 +349,8 @@ class Worker:
             return
         if code == 0:
             await runner.kill()  # it did not end as a run does: a step has left with it
-        error = ErrorInfo("ProcessDied", runner.overdue or describe_exit(code))
+        why = runner.overdue or describe_exit(code)
+        error = ErrorInfo("ProcessDied", f"{why} ({trouble})" if trouble else why)
         if claim.run_id in self._cancelling:
             await self._database.write(lambda c: claims.finish(c, claim, "cancelled"))
         elif self._stopped.is_set():
@@ -357,7 +398,7 @@ class Worker:
                     await self._catalogue.refresh()
                     self._looked.set()
                 except StorageError as error:
-                    self._tell(str(error))
+                    self._complain(str(error))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), FOLDER_LOOK)
                 changed.clear()
