@@ -151,6 +151,45 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(f"BEGIN IMMEDIATE;\n{statements};\nCOMMIT;")
 
 
+_WRITABLE = ": make its folder writable, or choose another file with --database"
+_HINTS = {
+    errno.ENOSPC: ": free some room, the run can go on later",
+    errno.EROFS: _WRITABLE,
+    errno.EACCES: _WRITABLE,
+}
+
+
+class RecordReplaced(StorageError):
+    """Another file is in the record's place."""
+
+
+class Place:
+    """Where the record was when it was first looked at: it may be taken away under a process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raise `StorageError` where the record is there no more, or is another."""
+        if is_in_memory(self._path):
+            return
+        try:
+            found = os.stat(self._path)
+        except OSError as error:
+            raise StorageError(
+                f"{self._path}: the record is not there any more ({error.strerror}):"
+                " put it back where it was, and all goes on"
+            ) from error
+        file = (found.st_dev, found.st_ino)
+        self._file = self._file or file
+        if file != self._file:
+            raise RecordReplaced(
+                f"{self._path}: another file is in the place of the record: what this process"
+                " knows is of the one before; end it and start it again"
+            )
+
+
 class Turn:
     """A lock beside the file that gives each writer its turn.
 
@@ -162,6 +201,7 @@ class Turn:
         """Lock beside the file; `patience` is how many seconds `with` waits at most."""
         self._path = path.with_name(path.name + "-turn")
         self._patience = patience
+        self._place = Place(path)
         self._is_needed = not is_in_memory(path)
         self._descriptor: int | None = None
         self._file: tuple[int, int] | None = None
@@ -176,12 +216,9 @@ class Turn:
 
     def _wait(self, seconds: float) -> None:
         """Wait in turn, on a thread: there is no other way to give up. Raises `StorageError`."""
-        descriptor = self._open()
-        waiting = threading.Thread(target=_lock, args=(descriptor,), daemon=True)
-        waiting.start()
-        waiting.join(seconds)
-        if waiting.is_alive():
-            self._descriptor = None  # the thread has it; both end with the process
+        waiting = _Waiting(self._open())
+        if not waiting.has_come(seconds):
+            self._descriptor = None  # the thread's now
             raise StorageError(
                 f"{self._path}: another process holds it locked, for more than {seconds:g} s:"
                 " nothing was written; try again when that one goes on or has ended"
@@ -204,12 +241,13 @@ class Turn:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _open(self) -> int:
+        self._place.check()
         if self._descriptor is None:
             try:
                 self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             except OSError as error:
-                reason = error.strerror or error
-                raise StorageError(f"cannot write beside {self._path}: {reason}") from error
+                reason = f"{error.strerror or error}{_HINTS.get(error.errno or 0, '')}"
+                raise StorageError(f"cannot write {self._path}: {reason}") from error
             self._file = _file_at(self._descriptor)
         elif _file_at(self._descriptor) != self._file:
             # Whoever closed this one closed SQLite's too: what it writes would go anywhere.
@@ -230,9 +268,30 @@ class Turn:
             self._descriptor = None
 
 
-def _lock(descriptor: int) -> None:
-    if fcntl is not None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+class _Waiting:
+    """A thread that waits for a lock, and gives it back where nobody wants it any more."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._deciding = threading.Lock()
+        self._has_come = self._is_given_up = False
+        self._thread = threading.Thread(target=self._wait, name="wrkflw-turn", daemon=True)
+        self._thread.start()
+
+    def has_come(self, seconds: float) -> bool:
+        """Wait so long for the lock at most; return whether it is ours."""
+        self._thread.join(seconds)
+        with self._deciding:
+            self._is_given_up = not self._has_come
+        return self._has_come
+
+    def _wait(self) -> None:
+        if fcntl is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        with self._deciding:
+            self._has_come = not self._is_given_up
+        if self._is_given_up:
+            os.close(self._descriptor)
 
 
 def _file_at(descriptor: int) -> tuple[int, int] | None:
@@ -257,8 +316,8 @@ def named(error: BaseException, path: Path) -> BaseException:
         told = StorageError(f"{path}: {error}{hint}")
         told.__cause__ = error
         return told
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES):
-        told = StorageError(f"{path}: {error.strerror}")
+    if isinstance(error, OSError) and error.errno in _HINTS:
+        told = StorageError(f"{path}: {error.strerror}{_HINTS[error.errno]}")
         told.__cause__ = error
         return told
     return error

@@ -101,6 +101,8 @@ def serve(life: int, hand: int, database: str) -> int:
 async def _open(database: str) -> WorkflowStorage:
     """Open the record, so that the first step need not wait for it."""
     storage = WorkflowStorage(database)
+    if not os.path.exists(database):  # taken away: it must not be made anew
+        return storage
     with suppress(StorageError):  # said by the run, which meets it again
         await storage.database.read(_nothing)
         await storage.database.write(_nothing)

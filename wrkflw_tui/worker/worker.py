@@ -169,7 +169,7 @@ class Worker:
 
     def _lose_lease(self) -> None:
         self._lost = True
-        self._tell("the lease was taken by another worker: ending")
+        self._tell("the lease was taken by another worker, or the record is another: ending")
         self.stop()
 
     def _hear_poke(self) -> None:
@@ -419,7 +419,7 @@ class Worker:
         while not self._stopped.is_set():
             while self._warm and not self._warm[0].is_alive:
                 await self._warm.popleft().reap()
-            if len(self._warm) < self._warm_wanted and self._has_free_core():
+            if len(self._warm) < self._warm_wanted and self._may_refill():
                 runner = await self._start_runner()
                 if runner is None:
                     await self._wait(NO_ROOM)
@@ -427,9 +427,10 @@ class Worker:
                 self._warm.append(runner)
             await self._wait(WARM_LOOK)
 
-    def _has_free_core(self) -> bool:
-        # Refilling in the middle of a burst would only slow down the runs that are there.
-        return len(self._running) < (os.cpu_count() or 1)
+    def _may_refill(self) -> bool:
+        # In the middle of a burst it would only slow down the runs that are there.
+        has_core = len(self._running) < (os.cpu_count() or 1)
+        return has_core and self._config.database.exists()
 
     async def _reap_strangers(self) -> None:
         """Reap what runs have left behind, and what has ended since."""
