@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from terminal import Terminal
-from worker.harness import Bench, Worker
 
 from wrkflw_tui import cli
 from wrkflw_tui.commands import record
@@ -20,6 +19,8 @@ from wrkflw_tui.store.file import Turn, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from worker.harness import Bench, Worker
 
     from wrkflw_tui.engine.models import WorkflowSnapshot
 
@@ -198,7 +199,7 @@ def test_a_worker_whose_log_lies_on_the_full_disk(small: Disk) -> None:
         bench.until(lambda: _shown(app) and bench.notes, "the step is at work")
         small.fill()
         bench.touch("go")
-        app.read_until(b"sign of life")
+        app.read_until(b"no sign of")
         assert bench.rows(LEASE) == [(pid,)]
         assert psutil.pid_exists(int(str(pid)))
         small.make_room()

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -47,6 +47,8 @@ class Connection(sqlite3.Connection):
 
     file: Path | None = None
     has_work = False
+    is_fixed = False
+    """Whether it shows the file as it was when it was opened: nobody could write it then."""
 
 
 def tell_worker(connection: sqlite3.Connection) -> None:
@@ -72,6 +74,7 @@ def connect(
             factory=Connection,
         )
         connection.file = None if is_in_memory(path) else path
+        connection.is_fixed = read_only and _is_fixed(path)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
@@ -86,7 +89,22 @@ def _uri(path: Path, *, read_only: bool) -> str:
     if is_in_memory(path):
         # Not `cache=shared`, whose locks are of another kind: this one locks as a file does.
         return f"file:/wrkflw-{path.name}?vfs=memdb"
-    return f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    uri = path.absolute().as_uri()
+    if read_only and _is_fixed(path):
+        return f"{uri}?mode=ro&immutable=1"  # else SQLite would have to write beside it
+    return f"{uri}?mode={'ro' if read_only else 'rwc'}"
+
+
+def _is_fixed(path: Path) -> bool:
+    """Tell whether the file can be written by nobody here, and is whole without its log."""
+    if is_in_memory(path) or os.access(path.parent, os.W_OK):
+        return False
+    return not path.with_name(f"{path.name}-wal").exists()
+
+
+def is_over(connection: sqlite3.Connection, path: Path) -> bool:
+    """Tell whether a connection to a file that nobody could write is to be opened anew."""
+    return isinstance(connection, Connection) and connection.is_fixed and not _is_fixed(path)
 
 
 def prepare(path: Path) -> None:
@@ -106,7 +124,10 @@ def prepare(path: Path) -> None:
 
 
 def _is_current(path: Path) -> bool:
-    with suppress(sqlite3.Error, StorageError), closing_connection(path) as connection:
+    with (
+        suppress(sqlite3.Error, StorageError),
+        closing(connect(path, read_only=True)) as connection,
+    ):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         return version == len(list(MIGRATIONS.glob("*.sql")))
     return False

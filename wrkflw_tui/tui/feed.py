@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import WrkflwError
-from wrkflw_tui.store.file import Place, RecordReplaced, connect, prepare
+from wrkflw_tui.store.file import Place, RecordReplaced, connect, is_over, prepare
 from wrkflw_tui.tui.known import Change
 from wrkflw_tui.tui.look import Look
 
@@ -94,6 +94,8 @@ class Feed:
             self._tell(look.first())
             while not self._ended.is_set():
                 self._place.check()
+                if is_over(connection, self._path):
+                    return
                 seen = _version(connection)
                 if seen == version:
                     self._ended.wait(LOOKS)

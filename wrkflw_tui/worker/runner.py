@@ -83,7 +83,9 @@ def serve(life: int, hand: int, database: str) -> int:
     line = take_line()
     die_with(life)
     loop = asyncio.Runner()
-    storage = loop.run(_open(database))
+    storage = WorkflowStorage(database)
+    if os.path.exists(database):  # one that was taken away must not be made anew
+        loop.run(_open(storage))
     if not select.select([line], [], [], 0)[0]:  # else a run waits for us already
         load_all()
     first = line.readline()
@@ -98,15 +100,11 @@ def serve(life: int, hand: int, database: str) -> int:
     return code
 
 
-async def _open(database: str) -> WorkflowStorage:
+async def _open(storage: WorkflowStorage) -> None:
     """Open the record, so that the first step need not wait for it."""
-    storage = WorkflowStorage(database)
-    if not os.path.exists(database):  # taken away: it must not be made anew
-        return storage
     with suppress(StorageError):  # said by the run, which meets it again
         await storage.database.read(_nothing)
         await storage.database.write(_nothing)
-    return storage
 
 
 def _nothing(_: object) -> None:
