@@ -30,10 +30,12 @@ NO_TOKEN = "0" * 32
 _ARENA_MAX = -8
 _SET_NAME = 15
 _SET_CHILD_SUBREAPER = 36
-_QUIET = 0.003
+_QUIET = 0.005
 """Seconds without a new process after which nobody is taken to start any as fast as they can."""
 _CHASE = 0.5
 """Seconds that they are chased for at a time."""
+_CLEAN = 5
+"""How many looks in a row must find none of them where somebody does start processes."""
 _NEAR = 6
 """How many of the newest numbers are tried: several may be at it."""
 _PASSES = 20
@@ -125,34 +127,36 @@ def _environment_place() -> tuple[int, int]:
 
 def end_all(token: str) -> int:
     """End every process that bears the token, with all below it. Returns how many those were."""
-    ended = 0
+    ended, clean, first = 0, 0, _newest()
     for _ in range(_PASSES):
         found = _bearers(token)
         ended += sum(_end(pid, token_of) for pid, token_of in found.items())
-        is_quiet = _chase(token)
-        if not found and is_quiet:
+        chased = _chase(token)
+        ended += chased
+        clean = 0 if found or chased else clean + 1
+        # Where somebody does start processes, one of ours may have been missed.
+        if clean >= (2 if _newest() == first else _CLEAN):
             break
     return ended
 
 
-def _chase(token: str) -> bool:
+def _chase(token: str) -> int:
     """End what starts its like and ends before a list of all is read, by the newest numbers.
 
-    Returns whether no process was started any more, by whomever.
+    Returns how many those were.
     """
-    newest, moved = -1, time.monotonic()
-    begun = moved
-    while (now := time.monotonic()) - moved < _QUIET:
-        if now - begun > _CHASE:
-            return False
+    ended = 0
+    begun = moved = time.monotonic()
+    newest = _newest()
+    while (now := time.monotonic()) - moved < _QUIET and now - begun < _CHASE:
         before, newest = newest, _newest()
         if newest == before:
             continue
         moved = now
         for pid in range(newest, max(newest - _NEAR, 1), -1):
             if pid != os.getpid():
-                _end(pid, token)
-    return True
+                ended += _end(pid, token)
+    return ended
 
 
 def _newest() -> int:
