@@ -146,3 +146,14 @@ def test_how_many_runs_go_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("WRKFLW_MAX_RUNS", "-2")
     with pytest.raises(ConfigError, match="WRKFLW_MAX_RUNS"):
         load_config()
+
+
+def test_how_much_memory_a_run_may_take(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_config().max_memory_bytes is None
+    write("max_memory_mb = 512\n")
+    assert load_config().max_memory_bytes == 512 * 1024 * 1024
+    monkeypatch.setenv("WRKFLW_MAX_MEMORY_MB", "2048")
+    assert load_config().max_memory_bytes == 2048 * 1024 * 1024
+    monkeypatch.setenv("WRKFLW_MAX_MEMORY_MB", "9")
+    with pytest.raises(ConfigError, match="from 64 on, not '9'"):
+        load_config()

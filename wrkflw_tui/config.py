@@ -20,6 +20,9 @@ DEFAULT_MAX_RUNS = max(4, os.cpu_count() or 1)
 MAX_LOG_VARIABLE = "WRKFLW_MAX_LOG_MB"
 SETTINGS_FILE = "wrkflw.toml"
 """Lies beside the automations and says how their runs are dealt with: `settings.py` reads it."""
+MAX_MEMORY_VARIABLE = "WRKFLW_MAX_MEMORY_MB"
+LEAST_MEMORY_MB = 64
+"""Less would not do for the threads of a run and what an automation imports."""
 MOST_MB = 900
 """SQLite keeps no text of more than a billion bytes."""
 
@@ -42,6 +45,8 @@ class Config:
     """How much of what a run prints is kept; beyond that its middle goes."""
     max_runs: int = DEFAULT_MAX_RUNS
     """How many runs a worker has going at once."""
+    max_memory_bytes: int | None = None
+    """How much memory an automation may take in its process, and in each that it starts."""
 
 
 def load_config(folder: str | None = None, database: str | None = None) -> Config:
@@ -57,6 +62,7 @@ def load_config(folder: str | None = None, database: str | None = None) -> Confi
         _bytes(settings, "max_result_mb", MAX_RESULT_VARIABLE),
         _bytes(settings, "max_log_mb", MAX_LOG_VARIABLE),
         _max_runs(settings),
+        _max_memory(settings),
     )
 
 
@@ -69,6 +75,18 @@ def _max_runs(settings: dict[str, str]) -> int:
             f"max_runs ({MAX_RUNS_VARIABLE}) is a whole number of 1 or more, not {text!r}"
         )
     return int(text)
+
+
+def _max_memory(settings: dict[str, str]) -> int | None:
+    text = os.environ.get(MAX_MEMORY_VARIABLE) or settings.get("max_memory_mb")
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < LEAST_MEMORY_MB:
+        raise ConfigError(
+            f"max_memory_mb ({MAX_MEMORY_VARIABLE}) is a whole number of megabytes from"
+            f" {LEAST_MEMORY_MB} on, not {text!r}"
+        )
+    return int(text) * 1024 * 1024
 
 
 def _bytes(settings: dict[str, str], name: str, variable: str) -> int:
@@ -120,6 +138,7 @@ def _read_file(path: Path) -> dict[str, str]:
         "max_result_mb": ((int, float), "a number"),
         "max_runs": ((int,), "a whole number"),
         "max_log_mb": ((int, float), "a number"),
+        "max_memory_mb": ((int,), "a whole number"),
     }
     for name, value in content.items():
         if name not in known:

@@ -7,7 +7,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from wrkflw_tui.store.file import UNREADABLE, Turn, connect, migrate, named, prepare, transaction
+from wrkflw_tui.store.file import (
+    BUSY_TIMEOUT,
+    UNREADABLE,
+    Turn,
+    connect,
+    migrate,
+    named,
+    prepare,
+    transaction,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -52,7 +61,7 @@ def write(config: Config, work: Callable[[sqlite3.Connection], T]) -> T:
     with naming(config.database):
         prepare(config.database)
         with (
-            closing(Turn(config.database)) as turn,
+            closing(Turn(config.database, BUSY_TIMEOUT)) as turn,
             closing(connect(config.database)) as connection,
             turn,
             transaction(connection),

@@ -94,10 +94,10 @@ def _outcome(error: BaseException, task: asyncio.Task[object] | None, before: in
         group = cast("BaseExceptionGroup[BaseException]", error)
         asked = group.subgroup((Suspend, Bail))
         return AttemptFailed(group) if asked is None else _first(asked)
-    if isinstance(error, Exception | SystemExit) and not isinstance(error, AttemptFailed):
-        # sys.exit() in a step ends the step, not the process that walks the run.
-        return AttemptFailed(error)
-    return error
+    if isinstance(error, AttemptFailed | Suspend | Bail | GeneratorExit | KeyboardInterrupt):
+        return error
+    # sys.exit() in a step ends the step, not the process that walks the run.
+    return AttemptFailed(error)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

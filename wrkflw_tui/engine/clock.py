@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
+from time import time_ns  # bound here: an automation may put another in its place
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -60,4 +60,4 @@ class SystemClock:
 
 def micros_now() -> int:
     """Return the present instant in microseconds since the epoch, as it is recorded."""
-    return time.time_ns() // 1000
+    return time_ns() // 1000

@@ -151,15 +151,21 @@ def describe_error(error: BaseException) -> ErrorInfo:
     return _describe(error, seen=set())
 
 
+LONGEST_MESSAGE = 20_000
+"""Characters of an error's message that are kept: a person reads it, and each list shows it."""
+LONGEST_NAME = 200
+MOST_CAUSES = 20
+
+
 def _describe(error: BaseException, seen: set[int]) -> ErrorInfo:
     seen.add(id(error))
     cause = error.__cause__
     if cause is None and not error.__suppress_context__:
         cause = error.__context__
-    known = cause is None or id(cause) in seen
+    known = cause is None or id(cause) in seen or len(seen) > MOST_CAUSES
     return ErrorInfo(
-        type=type(error).__name__,
-        message=printable(_message(error)),
+        type=printable(type(error).__name__[:LONGEST_NAME]),
+        message=printable(_shortened(_message(error))),
         traceback=printable(_own_traceback(error)),
         cause=None if known or cause is None else _describe(cause, seen),
     )
@@ -167,10 +173,33 @@ def _describe(error: BaseException, seen: set[int]) -> ErrorInfo:
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)
-    except Exception as broken:
+        text = str(error)
+    except BaseException as broken:
         # An author's __str__ may itself raise; the failure must be recorded all the same.
         return f"<no message: __str__ raised {type(broken).__name__}>"
+    return text or (_no_memory() if isinstance(error, MemoryError) else "")
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST_MESSAGE:
+        return text
+    return f"{text[:LONGEST_MESSAGE]}… ({len(text):,} characters in all)"
+
+
+def _no_memory() -> str:
+    """Say how much memory this process may have: Python itself says nothing."""
+    try:
+        import resource  # not everywhere
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    except (ImportError, OSError):
+        return "there was no more memory"
+    if most == resource.RLIM_INFINITY:
+        return "there was no more memory"
+    return (
+        f"there was no more memory: this process may have {most >> 20:,} MB of addresses,"
+        " what it began with included (max_memory_mb, or ulimit -v)"
+    )
 
 
 def _own_traceback(error: BaseException) -> str:

@@ -13,6 +13,9 @@ from wrkflw_tui.engine.values import LeftBehind, Parked, StepFailed, Value
 from wrkflw_tui.engine.walk import Walk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
     from wrkflw_tui.engine.journal import Journal
     from wrkflw_tui.engine.models import Question, RunStatus
     from wrkflw_tui.engine.workflow import Workflow
@@ -32,9 +35,16 @@ class Rested(Exception):
 class ExecutionEngine:
     """Walks workflows and records how they end."""
 
-    def __init__(self, clock: Clock | None = None, *, dies_with_steps: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        *,
+        dies_with_steps: bool = False,
+        watch: Callable[[str, timedelta | None], None] | None = None,
+    ) -> None:
         self._clock = clock or SystemClock()
         self._dies_with_steps = dies_with_steps
+        self._watch = watch
 
     async def execute(
         self, workflow: Workflow[object, object], journal: Journal, value: Value
@@ -44,7 +54,13 @@ class ExecutionEngine:
         A caller that is itself cancelled leaves the run queued. Raises `WorkflowFailed`,
         `WorkflowCancelled`, `RunAlreadyClaimed`, and `Rested` where the run does not end yet.
         """
-        walk = Walk(workflow, journal, self._clock, dies_with_steps=self._dies_with_steps)
+        walk = Walk(
+            workflow,
+            journal,
+            self._clock,
+            dies_with_steps=self._dies_with_steps,
+            watch=self._watch,
+        )
         return await _Execution(walk, journal).go(value)
 
 

@@ -16,6 +16,7 @@ from wrkflw_tui.engine.values import Bailed, LeftBehind, StepFailed, Value
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from datetime import timedelta
 
     from wrkflw_tui.engine.frames import Frame
     from wrkflw_tui.engine.journal import Entry
@@ -104,6 +105,7 @@ class _StepWalk:
         await walk.journal.commit()
         token = current_step.set(entry.path)
         walk.active[entry.path] = entry
+        self._tell_watch(step.timeout)
         try:
             return await attempt(step, arguments, stop, walk.clock, walk.is_ending)
         except asyncio.CancelledError:
@@ -113,6 +115,11 @@ class _StepWalk:
         finally:
             del walk.active[entry.path]
             current_step.reset(token)
+            self._tell_watch(None)
+
+    def _tell_watch(self, limit: timedelta | None) -> None:
+        if self._walk.watch is not None and self._step.timeout is not None:
+            self._walk.watch(self._path, limit)
 
     async def _take_up(self, known: Entry) -> None:
         """Take up a step that was entered before: the attempts it used count."""

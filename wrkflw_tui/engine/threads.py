@@ -42,6 +42,10 @@ async def call_on_thread(function: Callable[..., T], *arguments: object) -> T:
         except StopIteration as error:
             failure = RuntimeError("the step raised StopIteration")  # a future cannot carry it
             failure.__cause__ = error
+        except (KeyboardInterrupt, GeneratorExit) as error:
+            # On this thread it is the step's own doing, and not meant for the loop.
+            failure = RuntimeError(f"the step raised {type(error).__name__}")
+            failure.__cause__ = error
         except BaseException as error:
             failure = error
         with suppress(RuntimeError):  # the loop is closed: nobody waits for the result any more

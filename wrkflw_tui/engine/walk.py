@@ -38,7 +38,8 @@ from wrkflw_tui.engine.waiting import walk_sleep, walk_wait
 from wrkflw_tui.engine.waits import Waits
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
+    from datetime import timedelta
 
     from wrkflw_tui.engine.clock import Clock
     from wrkflw_tui.engine.journal import Entry, Journal
@@ -57,12 +58,15 @@ class Walk:
         clock: Clock,
         *,
         dies_with_steps: bool = False,
+        watch: Callable[[str, timedelta | None], None] | None = None,
     ) -> None:
         self._workflow = workflow
         self.journal = journal
         self.clock = clock
         self.waits = Waits(clock, journal)
         self.dies_with_steps = dies_with_steps
+        self.watch = watch
+        """Told of a step with a timeout when it is called, and with `None` when it has ended."""
         self.is_cancelled = False
         """Whether somebody has cancelled the run."""
         self.left_behind = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.store.file import connect
+from wrkflw_tui.store.file import Place, connect
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,9 +21,11 @@ class Changes:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._version = -1
+        self._place = Place(path)
 
     def seen(self) -> bool:
         """Tell whether there was a commit since the last look. Raises `StorageError`."""
+        self._place.check()
         if self._connection is None:
             self._connection = connect(self._path, read_only=True)
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]

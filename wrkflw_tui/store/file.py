@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import threading
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -49,6 +50,8 @@ class Connection(sqlite3.Connection):
 
     file: Path | None = None
     has_work = False
+    is_fixed = False
+    """Whether it shows the file as it was when it was opened: nobody could write it then."""
 
 
 def tell_worker(connection: sqlite3.Connection) -> None:
@@ -74,6 +77,7 @@ def connect(
             factory=Connection,
         )
         connection.file = None if is_in_memory(path) else path
+        connection.is_fixed = read_only and _is_fixed(path)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
@@ -88,13 +92,30 @@ def _uri(path: Path, *, read_only: bool) -> str:
     if is_in_memory(path):
         # Not `cache=shared`, whose locks are of another kind: this one locks as a file does.
         return f"file:/wrkflw-{path.name}?vfs=memdb"
-    return f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    uri = path.absolute().as_uri()
+    if read_only and _is_fixed(path):
+        return f"{uri}?mode=ro&immutable=1"  # else SQLite would have to write beside it
+    return f"{uri}?mode={'ro' if read_only else 'rwc'}"
+
+
+def _is_fixed(path: Path) -> bool:
+    """Tell whether the file can be written by nobody here, and is whole without its log."""
+    if is_in_memory(path) or os.access(path.parent, os.W_OK):
+        return False
+    return not path.with_name(f"{path.name}-wal").exists()
+
+
+def is_over(connection: sqlite3.Connection, path: Path) -> bool:
+    """Tell whether a connection to a file that nobody could write is to be opened anew."""
+    return isinstance(connection, Connection) and connection.is_fixed and not _is_fixed(path)
 
 
 def prepare(path: Path) -> None:
     """Create or migrate the file. Raises `StorageError`; a newer file is left untouched."""
     if not is_in_memory(path):
         _make(path)
+        if _is_current(path):
+            return  # most often: then nobody who holds the turn is waited for
     turn = Turn(path)
     try:
         with turn, closing_connection(path) as connection:
@@ -103,6 +124,16 @@ def prepare(path: Path) -> None:
         raise StorageError(f"cannot prepare {path}: {error}{_hint(error, path)}") from error
     finally:
         turn.close()
+
+
+def _is_current(path: Path) -> bool:
+    with (
+        suppress(sqlite3.Error, StorageError),
+        closing(connect(path, read_only=True)) as connection,
+    ):
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version == len(list(MIGRATIONS.glob("*.sql")))
+    return False
 
 
 def _make(path: Path) -> None:
@@ -166,6 +197,45 @@ def _check_is_record(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+_WRITABLE = ": make its folder writable, or choose another file with --database"
+_HINTS = {
+    errno.ENOSPC: ": free some room, the run can go on later",
+    errno.EROFS: _WRITABLE,
+    errno.EACCES: _WRITABLE,
+}
+
+
+class RecordReplaced(StorageError):
+    """Another file is in the record's place."""
+
+
+class Place:
+    """Where the record was when it was first looked at: it may be taken away under a process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raise `StorageError` where the record is there no more, or is another."""
+        if is_in_memory(self._path):
+            return
+        try:
+            found = os.stat(self._path)
+        except OSError as error:
+            raise StorageError(
+                f"{self._path}: the record is not there any more ({error.strerror}):"
+                " put it back where it was, and all goes on"
+            ) from error
+        file = (found.st_dev, found.st_ino)
+        self._file = self._file or file
+        if file != self._file:
+            raise RecordReplaced(
+                f"{self._path}: another file is in the place of the record: what this process"
+                " knows is of the one before; end it and start it again"
+            )
+
+
 class Turn:
     """A lock beside the file that gives each writer its turn.
 
@@ -173,14 +243,32 @@ class Turn:
     memory there are only this process's few writers, and nothing to lock.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float | None = None) -> None:
+        """Lock beside the file; `patience` is how many seconds `with` waits at most."""
         self._path = path.with_name(path.name + "-turn")
+        self._patience = patience
+        self._place = Place(path)
         self._is_needed = not is_in_memory(path)
         self._descriptor: int | None = None
+        self._file: tuple[int, int] | None = None
 
     def __enter__(self) -> None:
-        if fcntl is not None and self._is_needed:
+        if fcntl is None or not self._is_needed:
+            return
+        if self._patience is None:
             fcntl.flock(self._open(), fcntl.LOCK_EX)
+        elif not self.try_enter():
+            self._wait(self._patience)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait in turn, on a thread: there is no other way to give up. Raises `StorageError`."""
+        waiting = _Waiting(self._open())
+        if not waiting.has_come(seconds):
+            self._descriptor = None  # the thread's now
+            raise StorageError(
+                f"{self._path}: another process holds it locked, for more than {seconds:g} s:"
+                " nothing was written; try again when that one goes on or has ended"
+            )
 
     def try_enter(self) -> bool:
         """Take the turn if nobody has it, without waiting. Returns whether it was taken."""
@@ -195,15 +283,24 @@ class Turn:
     def leave(self) -> None:
         """Give the turn to the next."""
         if fcntl is not None and self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            with suppress(OSError):  # closed meanwhile, and the lock with it
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _open(self) -> int:
+        self._place.check()
         if self._descriptor is None:
             try:
                 self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             except OSError as error:
-                reason = error.strerror or error
-                raise StorageError(f"cannot write beside {self._path}: {reason}") from error
+                reason = f"{error.strerror or error}{_HINTS.get(error.errno or 0, '')}"
+                raise StorageError(f"cannot write {self._path}: {reason}") from error
+            self._file = _file_at(self._descriptor)
+        elif _file_at(self._descriptor) != self._file:
+            # Whoever closed this one closed SQLite's too: what it writes would go anywhere.
+            raise StorageError(
+                f"{self._path}: this process has closed its open files, the record's too:"
+                " nothing more is written from here"
+            )
         return self._descriptor
 
     def __exit__(self, *_: object) -> None:
@@ -212,8 +309,44 @@ class Turn:
     def close(self) -> None:
         """Give up the lock's file."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            if _file_at(self._descriptor) == self._file:
+                os.close(self._descriptor)
             self._descriptor = None
+
+
+class _Waiting:
+    """A thread that waits for a lock, and gives it back where nobody wants it any more."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._deciding = threading.Lock()
+        self._has_come = self._is_given_up = False
+        self._thread = threading.Thread(target=self._wait, name="wrkflw-turn", daemon=True)
+        self._thread.start()
+
+    def has_come(self, seconds: float) -> bool:
+        """Wait so long for the lock at most; return whether it is ours."""
+        self._thread.join(seconds)
+        with self._deciding:
+            self._is_given_up = not self._has_come
+        return self._has_come
+
+    def _wait(self) -> None:
+        if fcntl is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        with self._deciding:
+            self._has_come = not self._is_given_up
+        if self._is_given_up:
+            os.close(self._descriptor)
+
+
+def _file_at(descriptor: int) -> tuple[int, int] | None:
+    """Say which file is open under a number."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def named(error: BaseException, path: Path) -> BaseException:
@@ -222,8 +355,8 @@ def named(error: BaseException, path: Path) -> BaseException:
         told = StorageError(f"{path}: {error}{_hint(error, path)}")
         told.__cause__ = error
         return told
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES):
-        told = StorageError(f"{path}: {error.strerror}")
+    if isinstance(error, OSError) and error.errno in _HINTS:
+        told = StorageError(f"{path}: {error.strerror}{_HINTS[error.errno]}")
         told.__cause__ = error
         return told
     return error
@@ -235,7 +368,8 @@ def _hint(error: BaseException, path: Path) -> str:
         code = "SQLITE_CORRUPT"
     hints = {
         "SQLITE_FULL": "the disk is full; free some room, the run can go on later",
-        "SQLITE_READONLY": "the file or its folder cannot be written",
+        "SQLITE_READONLY": f"the file or its folder cannot be written{_WRITABLE}",
+        "SQLITE_CANTOPEN": f"{_refusal(path)}{_WRITABLE}",
         "SQLITE_BUSY": "another process holds it locked",
         "SQLITE_CORRUPT": f"the file is damaged; {how_to_mend(path)}",
         "SQLITE_NOTADB": "it is damaged, or never was a record: choose another with --database",
@@ -243,6 +377,14 @@ def _hint(error: BaseException, path: Path) -> str:
     # Some come with more behind them, such as SQLITE_CORRUPT_INDEX.
     found = [hint for name, hint in hints.items() if code == name or code.startswith(f"{name}_")]
     return f": {found[0]}" if found else ""
+
+
+def _refusal(path: Path) -> str:
+    """Say why a file cannot be written."""
+    with suppress(OSError, AttributeError):
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            return os.strerror(errno.EROFS)
+    return os.strerror(errno.EACCES)
 
 
 def how_to_mend(path: Path) -> str:

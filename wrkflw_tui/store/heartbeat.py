@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.store import leases
-from wrkflw_tui.store.file import Turn, connect, transaction
+from wrkflw_tui.store.file import RecordReplaced, Turn, connect, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,8 @@ class Heartbeat:
                     connection = connect(self._path)
                 with turn, transaction(connection):
                     held = leases.renew(connection, self._name, self._holder, micros_now())
+            except RecordReplaced:
+                held = False
             except (sqlite3.Error, StorageError, OSError):
                 continue  # a full or locked disk: the next beat may get through in time
             if not held:

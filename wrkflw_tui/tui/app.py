@@ -194,8 +194,12 @@ class WrkflwApp(App[None]):
         except Exception as error:
             # Whatever is wrong with the worker, the record can still be read.
             self.complain(f"the worker cannot be started: {error}")
+        told = ""
         while not self._quitting:
             self._show_state()
+            if (status := worker.status) != told and status.startswith("no "):
+                self.complain(status)  # the top line has no room for all of it beside the runs
+            told = status
             await asyncio.sleep(1)
             try:
                 await worker.check()

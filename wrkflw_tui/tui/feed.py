@@ -10,7 +10,15 @@ import time
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import WrkflwError
-from wrkflw_tui.store.file import UNREADABLE, connect, named, prepare
+from wrkflw_tui.store.file import (
+    UNREADABLE,
+    Place,
+    RecordReplaced,
+    connect,
+    is_over,
+    named,
+    prepare,
+)
 from wrkflw_tui.tui.known import Change
 from wrkflw_tui.tui.look import Look
 
@@ -37,6 +45,8 @@ class Feed:
         self._news = threading.Condition()
         self._untold: list[Change] = []
         self._listener: Callable[[Change], object] | None = None
+        self._place = Place(path)
+        self._has_begun = False
 
     def start(self) -> None:
         """Begin to look, if it has not begun yet; what is found waits for a listener."""
@@ -73,17 +83,27 @@ class Feed:
             try:
                 self._follow()
             except (WrkflwError, *UNREADABLE, OSError) as error:
+                if isinstance(error, RecordReplaced):
+                    self._has_begun = False  # that one is shown from here on
                 self._tell(Change(problem=str(named(error, self._path))))
                 self._ended.wait(2)
 
     def _follow(self) -> None:
+        if self._has_begun:
+            self._place.check()  # one that was taken away is waited for, not made anew
         prepare(self._path)
+        self._place = Place(self._path)
+        self._place.check()
+        self._has_begun = True
         connection = connect(self._path, read_only=True)
         try:
             look = Look(connection, self._path)
             version = _version(connection)  # before the look: what comes amid it is seen again
             self._tell(look.first())
             while not self._ended.is_set():
+                self._place.check()
+                if is_over(connection, self._path):
+                    return
                 seen = _version(connection)
                 if seen == version:
                     self._ended.wait(LOOKS)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.worker.lines import LineReader
+from wrkflw_tui.worker.overseer import TIMED
 from wrkflw_tui.worker.private import SECRET
 
 if TYPE_CHECKING:
@@ -56,9 +57,15 @@ class Ears:
         while self._theirs:
             os.close(self._theirs.pop())
 
-    def listen(self, nonce: str, log: Log, masker: Masker) -> None:
-        """Read all that comes into the log, without the secrets in it."""
+    def listen(
+        self, nonce: str, log: Log, masker: Masker, on_timed: Callable[[bytes], object]
+    ) -> None:
+        """Read all that comes into the log, without the secrets in it.
+
+        What is said of steps' times is handed on.
+        """
         self._nonce, self._log, self._masker = nonce, log, masker
+        self._on_timed = on_timed
         self._hand.setblocking(False)
         self._pipes = [
             Pipe(self._out, LineReader("stdout", nonce, masker), log, self._take),
@@ -79,8 +86,11 @@ class Ears:
             if not message:
                 self._stop_taking()
                 return
-            if message[:1] == SECRET:
-                self._masker.add(*json.loads(message[1:]))
+            if message.startswith(SECRET):
+                self._masker.add(*json.loads(message.removeprefix(SECRET)))
+                continue
+            if message.startswith(TIMED):
+                self._on_timed(message)
                 continue
             stream: Stream = "stderr" if message[:1] == b"2" else "stdout"
             path = message[1:].decode("utf-8", "backslashreplace")

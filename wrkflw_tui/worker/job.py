@@ -19,6 +19,8 @@ class Job:
     nonce: str
     """Marks this run's lines in its output."""
     max_result_bytes: int
+    max_memory_bytes: int | None = None
+    """How much memory the process, and each that it starts, may take."""
     secrets: dict[str, str] = field(default_factory=dict[str, str], repr=False)
     """What `.env` holds as the run starts, for its environment."""
 
@@ -34,3 +36,5 @@ class Job:
 
 
 STOP = b"stop\n"
+UNRECORDED = 74
+"""The exit code of a runner that could not read or write the record."""

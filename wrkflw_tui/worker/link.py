@@ -25,6 +25,12 @@ STOP_TIME = 12.0
 """Seconds that a worker may take to end gently."""
 EXIT_LOOK = 0.02
 """Seconds between two looks whether it has ended."""
+LEASE_SECONDS = 15.0
+"""Seconds that a worker's lease holds after its last sign of life."""
+SILENT = 9.5
+"""Seconds without one that are too many: it gives one every three."""
+AGAIN = 30.0
+"""Seconds until another is started where several have ended at once."""
 QUICK = 5.0
 """A worker that ends sooner than this many seconds after its start did not begin at all."""
 
@@ -71,14 +77,33 @@ class BackgroundWorker:
         if lease is not None:
             mine = self._process is not None and lease.pid == self._process.pid
             other = f"worker ready (process {lease.pid})"
-            self._status = "worker ready" if mine else other
+            self._status = self._silence(lease) or ("worker ready" if mine else other)
             self._failures = 0
         elif self._ended:
             return  # let go while the record was read
-        elif self._process is None and self._failures < 3:
+        elif self._process is not None:
+            if asyncio.get_running_loop().time() - self._started_at > LEASE_SECONDS:
+                self._status = self._cannot_write()
+        elif self._failures < 3 or self._may_try_again():
             await self._spawn()
-        elif self._process is None:
+        else:
             self._status = f"no worker: it ended at once, three times; see {self.log_file}"
+
+    def _may_try_again(self) -> bool:
+        """Tell whether it is time to try once more: what was wrong may be over."""
+        return asyncio.get_running_loop().time() - self._started_at > AGAIN
+
+    def _silence(self, lease: leases.Lease) -> str:
+        """Say that a worker which holds the lease does not renew it, or nothing."""
+        silent = LEASE_SECONDS - (lease.expires_at - micros_now()) / 1e6
+        return self._cannot_write() if silent > SILENT else ""
+
+    def _cannot_write(self) -> str:
+        return (
+            f"no sign of life of the worker: the disk of {self._config.database} is full, or"
+            f" another process holds it locked; runs go on by themselves when that is over"
+            f" ({self.log_file} may say more)"
+        )
 
     async def stop(self) -> None:
         """Stop our own worker gently: unfinished runs are queued, and go on with the next one."""

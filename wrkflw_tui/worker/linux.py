@@ -9,9 +9,11 @@ import ctypes
 import fcntl
 import hashlib
 import os
+import resource
 import select
 import signal
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -25,8 +27,17 @@ TOKEN_VARIABLE = "WRKFLW_RUN_TOKEN"
 NO_TOKEN = "0" * 32
 """Stands in the environment until there is a run: as long as a token, which takes its place."""
 
+_ARENA_MAX = -8
 _SET_NAME = 15
 _SET_CHILD_SUBREAPER = 36
+_QUIET = 0.005
+"""Seconds without a new process after which nobody is taken to start any as fast as they can."""
+_CHASE = 0.5
+"""Seconds that they are chased for at a time."""
+_CLEAN = 5
+"""How many looks in a row must find none of them where somebody does start processes."""
+_NEAR = 6
+"""How many of the newest numbers are tried: several may be at it."""
 _PASSES = 20
 """How often the processes are looked through for more: one may start another meanwhile."""
 
@@ -73,6 +84,19 @@ def outlive(life: int) -> None:
             fcntl.fcntl(life, fcntl.F_SETFL, os.O_NONBLOCK)
 
 
+def few_arenas() -> None:
+    """Let all threads share one heap: else each keeps 64 MB of addresses for one of its own."""
+    with suppress(OSError, AttributeError):  # not the C library that has this
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+
+
+def size_of_self() -> int:
+    """Return how many bytes of addresses this process has, or 0 where that is not known."""
+    with suppress(OSError, ValueError), open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+    return 0
+
+
 def token_of(run_id: str) -> str:
     """Return what marks the processes of a run."""
     return hashlib.sha256(run_id.encode()).hexdigest()[: len(NO_TOKEN)]
@@ -103,28 +127,75 @@ def _environment_place() -> tuple[int, int]:
 
 def end_all(token: str) -> int:
     """End every process that bears the token, with all below it. Returns how many those were."""
-    ended = 0
+    ended, clean, first = 0, 0, _newest()
     for _ in range(_PASSES):
         found = _bearers(token)
         ended += sum(_end(pid, token_of) for pid, token_of in found.items())
-        if not found:
+        chased = _chase(token)
+        ended += chased
+        clean = 0 if found or chased else clean + 1
+        # Where somebody does start processes, one of ours may have been missed.
+        if clean >= (2 if _newest() == first else _CLEAN):
             break
     return ended
 
 
+def _chase(token: str) -> int:
+    """End what starts its like and ends before a list of all is read, by the newest numbers.
+
+    Returns how many those were.
+    """
+    ended = 0
+    begun = moved = time.monotonic()
+    newest = _newest()
+    while (now := time.monotonic()) - moved < _QUIET and now - begun < _CHASE:
+        before, newest = newest, _newest()
+        if newest == before:
+            continue
+        moved = now
+        for pid in range(newest, max(newest - _NEAR, 1), -1):
+            if pid != os.getpid():
+                ended += _end(pid, token)
+    return ended
+
+
+def _newest() -> int:
+    """Return the number that was given to a process last, or -1."""
+    with suppress(OSError, ValueError), open("/proc/loadavg", "rb") as file:
+        return int(file.read().split()[-1])
+    return -1
+
+
+def end_below() -> None:
+    """End every process below this one: some may bear no token, having cleared its environment."""
+    for _ in range(_PASSES):
+        found = _with_all_below({os.getpid(): None}, _parents())
+        if not found:
+            break
+        for pid in found:
+            _end(pid, None)
+
+
 def _bearers(token: str) -> dict[int, str | None]:
     """Return the processes to be ended; those without the token are below one that has it."""
-    parents: dict[int, int] = {}
-    found: dict[int, str | None] = {}
     mark = f"{TOKEN_VARIABLE}={token}\0".encode()
+    parents = _parents()
+    return _with_all_below({pid: token for pid in parents if _has(pid, mark)}, parents)
+
+
+def _parents() -> dict[int, int]:
+    """Return the processes that have not ended, with their parents."""
+    parents: dict[int, int] = {}
     for pid in _processes():
         with suppress(OSError, ValueError, IndexError):
             state, parent = _state(pid)
-            if state in "ZX":
-                continue
-            parents[pid] = parent
-            if _has(pid, mark):
-                found[pid] = token
+            if state not in "ZX":
+                parents[pid] = parent
+    return parents
+
+
+def _with_all_below(found: dict[int, str | None], parents: dict[int, int]) -> dict[int, str | None]:
+    """Add what is below the processes found; this one itself is never among them."""
     added = True
     while added:
         below = [pid for pid, parent in parents.items() if parent in found and pid not in found]

@@ -8,7 +8,7 @@ import traceback
 from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.builder import WorkflowBuilder
-from wrkflw_tui.engine.errors import WrkflwError
+from wrkflw_tui.engine.errors import WrkflwError, describe_error
 from wrkflw_tui.engine.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _import(path: Path) -> ModuleType:
         raise AutomationError(f"SyntaxError: {error.msg}", error.lineno, text) from error
     except (Exception, SystemExit) as error:
         raise AutomationError(
-            f"{type(error).__name__}: {error}", _line_in(error, path), _trace(error, path)
+            str(describe_error(error)), _line_in(error, path), _trace(error, path)
         ) from error
     return module
 

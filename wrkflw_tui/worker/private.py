@@ -18,15 +18,19 @@ SECRET = b"*"
 """How a message with a secret begins; one with a pipe begins with the number of the stream."""
 
 
-def install(descriptor: int) -> Callable[[str, str], None]:
+def install(descriptor: int) -> socket.socket:
     """Let children that would inherit the output beside another step have pipes of their own.
 
-    They are handed to the worker over the socket that `descriptor` is. Returns what hands it a
-    secret, by its name and value.
+    They are handed to the worker over the socket that `descriptor` is, which is returned.
     """
     os.set_inheritable(descriptor, False)
     hand = socket.socket(fileno=descriptor)
     _give_pipes(hand)
+    return hand
+
+
+def giver(hand: socket.socket) -> Callable[[str, str], None]:
+    """Return what hands the worker a secret over that socket, by its name and value."""
 
     def give_secret(name: str, value: str) -> None:
         message = json.dumps([name, value]).encode()

@@ -13,9 +13,10 @@ from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.masking import Masker
 from wrkflw_tui.envfile import NO_FILE, EnvFile
 from wrkflw_tui.store.logs import Stretch
-from wrkflw_tui.worker.job import STOP, Job
+from wrkflw_tui.worker.job import STOP, UNRECORDED, Job
 from wrkflw_tui.worker.linux import end_all, token_of
 from wrkflw_tui.worker.log import Log
+from wrkflw_tui.worker.overseer import Times
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,9 @@ class RunnerProcess:
         self._masker = Masker()
         self._warning = ""
         self._run_id: str | None = None
+        self._killing: asyncio.Task[None] | None = None
+        self.overdue = ""
+        """Why it was killed, where it did not end a step in time."""
 
     @property
     def pid(self) -> int:
@@ -50,7 +54,14 @@ class RunnerProcess:
         """Whether the process has not ended yet."""
         return self._process.returncode is None
 
-    def give(self, file: Path, claim: Claim, max_result_bytes: int, env: EnvFile = NO_FILE) -> None:
+    def give(
+        self,
+        file: Path,
+        claim: Claim,
+        max_result_bytes: int,
+        max_memory_bytes: int | None = None,
+        env: EnvFile = NO_FILE,
+    ) -> None:
         """Hand it its job, with what `.env` holds now."""
         self._run_id = claim.run_id
         self._masker.add_all(env.values)
@@ -63,6 +74,7 @@ class RunnerProcess:
             epoch=claim.epoch,
             nonce=self._nonce,
             max_result_bytes=max_result_bytes,
+            max_memory_bytes=max_memory_bytes,
             secrets=dict(env.values),
         )
         self._process.say(job.to_line())
@@ -73,16 +85,22 @@ class RunnerProcess:
         if self._warning:
             log.add([Stretch("stderr", "", micros_now(), (f"warning: {self._warning}",))])
         ears = self._process.ears
-        ears.listen(self._nonce, log, self._masker)
+        times = Times(self._end_overdue)
+        ears.listen(self._nonce, log, self._masker, times.hear)
         keeper = asyncio.create_task(log.keep())
         try:
             code = await self._process.wait()
             await ears.drain()
         finally:
+            times.forget()
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             await log.flush()
         return code
+
+    def _end_overdue(self, why: str) -> None:
+        self.overdue = self.overdue or why
+        self._killing = asyncio.create_task(self.kill())
 
     def stop(self) -> None:
         """Ask it to leave the run for a later process."""
@@ -101,6 +119,9 @@ class RunnerProcess:
 
     async def kill(self) -> None:
         """Kill the process, its whole group, and all that it started and that left the group."""
+        if self.is_alive and self._run_id is not None:
+            # First: what is below it and bears no mark is not below it any more afterwards.
+            await asyncio.to_thread(end_all, token_of(self._run_id))
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         if self._run_id is not None:
@@ -129,6 +150,8 @@ async def exit_code(process: asyncio.subprocess.Process) -> int:
 
 def describe_exit(code: int) -> str:
     """Say how a process ended: the signal's name, or its exit code."""
+    if code == UNRECORDED:
+        return "the record could not be written, and what is not on it is not taken as done"
     if code >= 0:
         return f"the process ended with exit code {code} in the middle of the run"
     try:

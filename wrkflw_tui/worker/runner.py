@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import select
 import signal
 import sys
@@ -35,10 +36,20 @@ from wrkflw_tui.store.claims import Claim
 from wrkflw_tui.store.storage import WorkflowStorage
 from wrkflw_tui.worker import private
 from wrkflw_tui.worker.capture import install
-from wrkflw_tui.worker.job import STOP, Job
+from wrkflw_tui.worker.job import STOP, UNRECORDED, Job
 from wrkflw_tui.worker.line import end_group, take_line
-from wrkflw_tui.worker.linux import bear, die_with, name_process, outlive, token_of
+from wrkflw_tui.worker.linux import (
+    bear,
+    die_with,
+    end_below,
+    few_arenas,
+    name_process,
+    outlive,
+    size_of_self,
+    token_of,
+)
 from wrkflw_tui.worker.loading import AutomationError, load_workflows
+from wrkflw_tui.worker.overseer import Overseer
 from wrkflw_tui.worker.readiness import load_all
 
 if TYPE_CHECKING:
@@ -73,7 +84,9 @@ def serve(life: int, hand: int, database: str) -> int:
     line = take_line()
     die_with(life)
     loop = asyncio.Runner()
-    storage = loop.run(_open(database))
+    storage = WorkflowStorage(database)
+    if os.path.exists(database):  # one that was taken away must not be made anew
+        loop.run(_open(storage))
     if not select.select([line], [], [], 0)[0]:  # else a run waits for us already
         load_all()
     first = line.readline()
@@ -82,17 +95,17 @@ def serve(life: int, hand: int, database: str) -> int:
     job = Job.from_line(first)
     storage.max_result_bytes = job.max_result_bytes
     code = _work(job, storage, loop, line, hand)
+    if code != 0:
+        end_below()
     outlive(life)
     return code
 
 
-async def _open(database: str) -> WorkflowStorage:
+async def _open(storage: WorkflowStorage) -> None:
     """Open the record, so that the first step need not wait for it."""
-    storage = WorkflowStorage(database)
     with suppress(StorageError):  # said by the run, which meets it again
         await storage.database.read(_nothing)
         await storage.database.write(_nothing)
-    return storage
 
 
 def _nothing(_: object) -> None:
@@ -106,17 +119,23 @@ def _work(
     known.add_all(job.secrets)
     bear(token_of(job.run_id))
     out, err = install(job.nonce)
+    socket = private.install(hand)
     # Before a step has a secret in hand, the worker knows it: whatever prints it comes later.
-    known.on_new = private.install(hand)
+    known.on_new = private.giver(socket)
+    overseer = Overseer(socket)
+    _limit_memory(job.max_memory_bytes)
     # The walk's own thread must get its turn beside a step that computes.
     sys.setswitchinterval(0.0005)
-    runner = Runner(job, storage)
+    runner = Runner(job, storage, overseer)
     threading.Thread(target=runner.listen, args=(line,), name="wrkflw-line", daemon=True).start()
     try:
         runner.run(loop)
         code = 0 if runner.is_over else ENDS_ALL
     except asyncio.CancelledError:
         code = ENDS_ALL  # told to stop once more while it was stopping
+    except StorageError as error:
+        print(f"wrkflw-tui: {error}", file=sys.stderr)
+        code = UNRECORDED
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
         code = 1
@@ -126,12 +145,25 @@ def _work(
     return code
 
 
+def _limit_memory(most: int | None) -> None:
+    """Let this process take so many bytes more than it has, and each that it starts as many."""
+    if most is None:
+        return
+    few_arenas()
+    most += size_of_self()
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    except (OSError, ValueError) as error:  # not every system knows this limit
+        print(f"max_memory_mb cannot be kept here: {error}", file=sys.stderr)
+
+
 class Runner:
     """Walks the run of one job."""
 
-    def __init__(self, job: Job, storage: WorkflowStorage) -> None:
+    def __init__(self, job: Job, storage: WorkflowStorage, overseer: Overseer) -> None:
         self._job = job
         self._storage = storage
+        self._overseer = overseer
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopped = False
@@ -178,7 +210,7 @@ class Runner:
             if self._is_stopped:
                 self._end_walk()
             with suppress(Rested):
-                await _walk(storage, claim, workflow)
+                await _walk(storage, claim, workflow, self._overseer)
             self.is_over = True
         except (asyncio.CancelledError, WorkflowCancelled):
             told = True
@@ -213,7 +245,12 @@ def _some_step_goes_on() -> bool:
     return any(thread.name == STEP_THREAD for thread in threading.enumerate())
 
 
-async def _walk(storage: WorkflowStorage, claim: Claim, workflow: Workflow[object, object]) -> None:
+async def _walk(
+    storage: WorkflowStorage,
+    claim: Claim,
+    workflow: Workflow[object, object],
+    overseer: Overseer,
+) -> None:
     try:
         journal, text = await storage.reopen(claim, workflow)
     except (DefinitionChanged, InvalidInput) as error:
@@ -221,7 +258,8 @@ async def _walk(storage: WorkflowStorage, claim: Claim, workflow: Workflow[objec
         return
     schema = workflow.input_schema
     value = Value(text, schema, schema.load(text))
-    await ExecutionEngine(storage.clock, dies_with_steps=True).execute(workflow, journal, value)
+    engine = ExecutionEngine(storage.clock, dies_with_steps=True, watch=overseer.watch)
+    await engine.execute(workflow, journal, value)
 
 
 if __name__ == "__main__":

@@ -57,4 +57,5 @@ def _follow_app(loop: asyncio.AbstractEventLoop, worker: Worker) -> None:
 
 def _say(text: str) -> None:
     now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    print(f"{now}  {text}", file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError):  # the log may lie on the disk that is full
+        print(f"{now}  {text}", file=sys.stderr, flush=True)

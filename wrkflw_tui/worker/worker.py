@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import time
 from collections import deque
 from contextlib import suppress
@@ -18,6 +19,7 @@ from wrkflw_tui.schedules import scheduler
 from wrkflw_tui.store import catalog, claims, deliveries, leases, schedules
 from wrkflw_tui.store.changes import Changes
 from wrkflw_tui.store.database import Database
+from wrkflw_tui.store.file import named
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
@@ -30,8 +32,7 @@ from wrkflw_tui.worker.process import RunnerProcess, describe_exit
 from wrkflw_tui.worker.watching import FolderEar
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from wrkflw_tui.config import Config
     from wrkflw_tui.envfile import EnvFile
@@ -47,6 +48,8 @@ ZONE_LOOK = 30.0
 """Seconds between two looks at the machine's time zone."""
 SETTLE_LOOK = 1.0
 """Seconds between two tries to record what became of a run while the file cannot be written."""
+TROUBLE_LOOK = 1.0
+"""Seconds until the next try where the record cannot be read or written."""
 NO_ROOM = 1.0
 """Seconds until the next try where the system has no room for a process."""
 WARM_LOOK = 0.1
@@ -174,7 +177,7 @@ class Worker:
 
     def _lose_lease(self) -> None:
         self._lost = True
-        self._tell("the lease was taken by another worker: ending")
+        self._tell("the lease was taken by another worker, or the record is another: ending")
         self.stop()
 
     def _hear_poke(self) -> None:
@@ -222,11 +225,20 @@ class Worker:
                     return
             except StorageError as error:
                 self._complain(str(error))
-                await self._wait(1.0)
+                await self._wait(TROUBLE_LOOK)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), LOOK)
             self._news.clear()
-            changed = self._changes.seen()
+            changed = await self._has_changed()
+
+    async def _has_changed(self) -> bool:
+        try:
+            return self._changes.seen()
+        except (StorageError, sqlite3.Error) as error:
+            self._complain(str(named(error, self._config.database)))
+            self._changes.close()
+            await self._wait(TROUBLE_LOOK)
+            return False
 
     def _retire(self, connection: sqlite3.Connection) -> bool:
         """Give up the lease if nothing is left to do.
@@ -257,22 +269,29 @@ class Worker:
                 continue
             runner = self._take_warm() or await self._start_runner()
             if runner is None:
-                await self._database.write(lambda c, it=claim: claims.release(c, it, "interrupted"))
+                await self._until_recorded(claim, lambda _, it=claim: self._release(it))
                 await self._wait(NO_ROOM)
                 return
-            runner.give(self._config.folder / file, claim, self._config.max_result_bytes, env)
+            config = self._config
+            limits = (config.max_result_bytes, config.max_memory_bytes)
+            runner.give(config.folder / file, claim, *limits, env)
             task = group.create_task(self._watch_run(runner, claim))
             self._running[claim.run_id] = _Walked(claim.key, runner, task)
 
     async def _read_env_for(self, claim: Claim) -> EnvFile | None:
         """Return what `.env` gives to a run that starts now; fail the run where it is broken."""
         try:
-            env = await asyncio.to_thread(read_env_file, self._config.folder)
+            return await asyncio.to_thread(read_env_file, self._config.folder)
         except EnvFileError as error:
             info = ErrorInfo(type(error).__name__, str(error))
-            await self._database.write(lambda c: claims.finish(c, claim, "failed", info))
-            return None
-        return env
+        await self._until_recorded(claim, lambda _: self._fail(claim, info))
+        return None
+
+    async def _release(self, claim: Claim) -> None:
+        await self._database.write(lambda c: claims.release(c, claim, "interrupted"))
+
+    async def _fail(self, claim: Claim, error: ErrorInfo) -> None:
+        await self._database.write(lambda c: claims.finish(c, claim, "failed", error))
 
     def _busy_keys(self) -> frozenset[int]:
         """Return the runs whose process has not ended yet, though they may be queued again."""
@@ -304,13 +323,14 @@ class Worker:
             f"no file in {self._config.folder} holds a workflow {claim.workflow_id!r} that loads:"
             " put it back, or mend its file, and run it again",
         )
-        await self._database.write(lambda c: claims.finish(c, claim, "failed", error))
+        await self._until_recorded(claim, lambda _: self._fail(claim, error))
 
     async def _watch_run(self, runner: RunnerProcess, claim: Claim) -> None:
         try:
             code = await runner.listen(self._database, claim.key, self._config.max_log_bytes)
-            while not await self._has_settled(runner, claim, code) and not self._stopped.is_set():
-                await self._wait(SETTLE_LOOK)
+            await self._until_recorded(
+                claim, lambda trouble: self._settle(runner, claim, code, trouble)
+            )
         finally:
             await runner.reap()
             self._running.pop(claim.run_id, None)
@@ -318,17 +338,28 @@ class Worker:
             self._changes.forget()
             self._news.set()
 
-    async def _has_settled(self, runner: RunnerProcess, claim: Claim, code: int) -> bool:
-        """Settle a run; return whether the record could be written."""
-        try:
-            await self._settle(runner, claim, code)
-        except StorageError as error:
-            # Left as it is on record: there may be room later, or the next worker takes it over.
-            self._complain(f"run {claim.run_id}: {error}")
-            return False
-        return True
+    async def _until_recorded(
+        self, claim: Claim, work: Callable[[str], Coroutine[None, None, object]]
+    ) -> None:
+        """Do what must be put on record, again until it is, or this worker is stopped.
 
-    async def _settle(self, runner: RunnerProcess, claim: Claim, code: int) -> None:
+        There may be room later; else the next worker takes the run over. `work` is given why the
+        last try went wrong.
+        """
+        trouble = ""
+        while True:
+            try:
+                await work(trouble)
+                return
+            except StorageError as error:
+                if str(error) != trouble:
+                    trouble = str(error)
+                    self._tell(f"run {claim.run_id}: {trouble}")
+            if self._stopped.is_set():
+                return
+            await self._wait(SETTLE_LOOK)
+
+    async def _settle(self, runner: RunnerProcess, claim: Claim, code: int, trouble: str) -> None:
         """Record the end of a run whose process ended without recording it."""
         if code != 0:
             await runner.kill()  # what it started must not go on beside the next attempt
@@ -336,7 +367,10 @@ class Worker:
         if not still_open:
             self._failed_starts.pop(claim.run_id, None)
             return
-        error = ErrorInfo("ProcessDied", describe_exit(code))
+        if code == 0:
+            await runner.kill()  # it did not end as a run does: a step has left with it
+        why = runner.overdue or describe_exit(code)
+        error = ErrorInfo("ProcessDied", f"{why} ({trouble})" if trouble else why)
         if claim.run_id in self._cancelling:
             await self._database.write(lambda c: claims.finish(c, claim, "cancelled"))
         elif self._stopped.is_set():
@@ -411,7 +445,7 @@ class Worker:
         while not self._stopped.is_set():
             while self._warm and not self._warm[0].is_alive:
                 await self._warm.popleft().reap()
-            if len(self._warm) < self._warm_wanted and self._has_free_core():
+            if len(self._warm) < self._warm_wanted and self._may_refill():
                 runner = await self._start_runner()
                 if runner is None:
                     await self._wait(NO_ROOM)
@@ -419,9 +453,10 @@ class Worker:
                 self._warm.append(runner)
             await self._wait(WARM_LOOK)
 
-    def _has_free_core(self) -> bool:
-        # Refilling in the middle of a burst would only slow down the runs that are there.
-        return len(self._running) < (os.cpu_count() or 1)
+    def _may_refill(self) -> bool:
+        # In the middle of a burst it would only slow down the runs that are there.
+        has_core = len(self._running) < (os.cpu_count() or 1)
+        return has_core and self._config.database.exists()
 
     async def _reap_strangers(self) -> None:
         """Reap what runs have left behind, and what has ended since."""
