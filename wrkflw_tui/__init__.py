@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.schema import TooLarge, UnstorableValue
     from wrkflw_tui.engine.step import Step, create_step, step
     from wrkflw_tui.engine.workflow import Workflow
+    from wrkflw_tui.schedules.schedule import Schedule, ScheduleError
     from wrkflw_tui.store.storage import WorkflowStorage
 
 __all__ = [
@@ -90,6 +91,8 @@ __all__ = [
     "RunNotFound",
     "RunStatus",
     "RunSummary",
+    "Schedule",
+    "ScheduleError",
     "Step",
     "StepCancelled",
     "StepContext",
@@ -142,6 +145,7 @@ _HOMES = {
     "engine.schema": ("TooLarge", "UnstorableValue"),
     "engine.step": ("Step", "create_step", "step"),
     "engine.workflow": ("Workflow",),
+    "schedules.schedule": ("Schedule", "ScheduleError"),
     "store.storage": ("WorkflowStorage",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

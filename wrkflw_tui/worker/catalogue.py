@@ -7,12 +7,17 @@ import json
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
+from wrkflw_tui.engine.terms import PlannedSchedule, ScheduleTerms
+from wrkflw_tui.schedules.following import follow_file
+from wrkflw_tui.schedules.pointers import local_zone
 from wrkflw_tui.store import catalog
 from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+from wrkflw_tui.store.schedules import set_gone
 from wrkflw_tui.worker.folder import is_known, scan
 from wrkflw_tui.worker.process import exit_code
 
@@ -33,6 +38,10 @@ OUTPUT_KEPT = 2000
 class _Found:
     file: AutomationFile
     workflows: list[CatalogEntry]
+    schedules: dict[str, list[PlannedSchedule]] = field(
+        default_factory=dict[str, list[PlannedSchedule]]
+    )
+    """Those that stand in the file, by the workflow that they start."""
 
 
 class Catalogue:
@@ -48,7 +57,7 @@ class Catalogue:
         known = {file.file: file for file in await self._database.read(catalog.list_files)}
         gone = known.keys() - present.keys()
         for name in gone:
-            await self._database.write(lambda c, name=name: catalog.forget_file(c, name))
+            await self._database.write(lambda c, name=name: _forget(c, name))
         changed = [name for name, file in present.items() if not is_known(file, known.get(name))]
         if changed:
             await self._look_at([present[name] for name in changed])
@@ -126,10 +135,18 @@ class Catalogue:
                 why = f"the id {twins[0]!r} {TAKEN} {taken[twins[0]]}"
                 broken = _broken(found.file, why, None, "")
                 catalog.record_file(connection, broken.file, [])
-            else:
-                catalog.record_file(connection, found.file, found.workflows)
+                return
+            catalog.record_file(connection, found.file, found.workflows)
+            # A file that cannot be read says nothing of its schedules: they stay as they are.
+            if found.file.status == "ok":
+                follow_file(connection, mine, found.schedules, int(time.time()), local_zone())
 
         await self._database.write(work)
+
+
+def _forget(connection: sqlite3.Connection, file: str) -> None:
+    catalog.forget_file(connection, file)
+    set_gone(connection, file, ())
 
 
 def _is_twin(file: AutomationFile) -> bool:
@@ -186,7 +203,18 @@ def _found(file: AutomationFile, answer: dict[str, object]) -> _Found:
         )
         for item in workflows
     ]
-    return _Found(file, entries)
+    schedules = {
+        str(item["workflow_id"]): [
+            _planned(one) for one in cast("list[dict[str, Any]]", item["schedules"])
+        ]
+        for item in workflows
+    }
+    return _Found(file, entries, schedules)
+
+
+def _planned(item: dict[str, Any]) -> PlannedSchedule:
+    terms: dict[str, Any] = {**item["terms"], "exclude": tuple(item["terms"]["exclude"])}
+    return PlannedSchedule(item["name"], ScheduleTerms(**terms), item["input"])
 
 
 def _broken(file: AutomationFile, error: str, line: int | None, trace: str) -> _Found:

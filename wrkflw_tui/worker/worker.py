@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.engine.models import ErrorInfo
-from wrkflw_tui.schedules import scheduler
+from wrkflw_tui.schedules import following, scheduler
 from wrkflw_tui.store import catalog, claims, leases, schedules
 from wrkflw_tui.store.changes import Changes
 from wrkflw_tui.store.database import Database
+from wrkflw_tui.store.fires import has_ended
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
@@ -87,6 +88,7 @@ class Worker:
         self._pokes = Pokes(config.database)
         self._news = asyncio.Event()
         self._next_due: int | None = None
+        self._jumps = following.Jumps()
         self._next_wake: int | None = None
         self._looked = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -187,9 +189,14 @@ class Worker:
         while not (self._looked.is_set() or self._stopped.is_set()):
             await self._wait(LOOK)
         # The first look comes at once: what waits from before must not wait for a change.
-        changed = True
+        changed, begins = True, True
         while not self._stopped.is_set():
             try:
+                if self._jumps.seen() or begins:
+                    # Slept, or set: the machine may be elsewhere now, or its clock was ahead.
+                    await self._follow_zones()
+                    await self._fire()
+                    begins = False
                 if changed:
                     await self._start_queued(group)
                     await self._pass_on_cancels(group)
@@ -207,9 +214,15 @@ class Worker:
                 self._tell(str(error))
                 await self._wait(1.0)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), LOOK)
+                await asyncio.wait_for(self._news.wait(), self._until_next_look())
             self._news.clear()
             changed = self._changes.seen()
+
+    def _until_next_look(self) -> float:
+        """Return how long to wait: a schedule that is due before the next look is not late."""
+        if self._next_due is None:
+            return LOOK
+        return min(max(self._next_due - time.time(), 0.001), LOOK)
 
     def _retire(self, connection: sqlite3.Connection) -> bool:
         """Give up the lease if nothing is left to do.
@@ -218,6 +231,8 @@ class Worker:
         """
         if claims.has_queued(connection) or claims.next_wake(connection) is not None:
             return False
+        if has_ended(connection):
+            return False  # a fire may wait for that run
         leases.give_up(connection, self._identity.holder)
         return True
 
@@ -335,10 +350,13 @@ class Worker:
             )  # it has heard of it itself: here it is made certain
 
     async def _fire(self) -> None:
-        now = int(time.time())
-        for due in await self._database.read(lambda c: schedules.due(c, now)):
-            await self._database.write(lambda c, id=due.schedule_id: scheduler.fire(c, id, now))
+        """Do what is due, in as many short transactions as that takes."""
+        more = True
+        while more and not self._stopped.is_set():
+            done = await self._database.write(lambda c: scheduler.tick(c, int(time.time())))
+            more = done.more
         self._next_due = await self._database.read(schedules.next_due)
+        self._changes.forget()
 
     async def _watch_folder(self) -> None:
         while not self._stopped.is_set():
@@ -352,8 +370,15 @@ class Worker:
     async def _watch_zone(self) -> None:
         while not self._stopped.is_set():
             with suppress(StorageError):
-                await self._database.write(scheduler.follow_zone)
+                await self._follow_zones()
             await self._wait(ZONE_LOOK)
+
+    async def _follow_zones(self) -> None:
+        """Compute pointers anew where the machine is in another zone, or a zone's data is new."""
+        local = await asyncio.to_thread(following.refreshed_local_zone)
+        if await self._database.read(lambda c: following.is_astray(c, local)):
+            now = int(time.time())
+            await self._database.write(lambda c: following.follow_zones(c, now, local))
 
     async def _keep_warm(self) -> None:
         """Keep an idle runner ready: a run then starts in milliseconds."""
