@@ -147,20 +147,21 @@ def _with_newest(
     found: list[Instant], row: ScheduleRow, planned: When, now: int
 ) -> tuple[list[Instant], Instant | None]:
     """Keep the oldest and the newest of very many instants; return what follows them too."""
-    reach = 120
-    newest: list[Instant] = []
-    following: Instant | None = None
-    while len(newest) <= NEWEST and now - reach > found[-1].due_at:
+    reach = 30
+    while True:
         reach *= 4
         start = max(now - reach, found[-1].due_at)
-        newest, following = [], None
+        newest: list[Instant] = []
+        following: Instant | None = None
         for due in planned.from_(_instant(start)):
             instant = _as_instant(row, due, planned.zone)
             if instant.fire_at > now:
                 following = instant
                 break
             newest.append(instant)
-    return [*found[: max(COUNTED - len(newest), 1)], *newest], following
+        if len(newest) > NEWEST or start == found[-1].due_at:
+            break
+    return [*found, *newest], following
 
 
 def _as_instant(row: ScheduleRow, due: Due, zone: str) -> Instant:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.schedules import policy
-from wrkflw_tui.schedules.pointers import due_of, is_spent, local_zone, pointer, when_of
+from wrkflw_tui.schedules.pointers import (
+    COUNTED,
+    between,
+    due_of,
+    is_spent,
+    local_zone,
+    pointer,
+    when_of,
+)
 from wrkflw_tui.store import claims, fires, schedules
 
 if TYPE_CHECKING:
@@ -82,8 +91,18 @@ def set_back(connection: sqlite3.Connection, now: int, local: str, most: int = M
     """
     rows = schedules.from_the_future(connection, now + CORRECTION, most)
     for row in rows:
+        _undo_skips(connection, row, now, local)
         recompute(connection, row, now, local)
     return len(rows)
+
+
+def _undo_skips(connection: sqlite3.Connection, row: ScheduleRow, now: int, local: str) -> None:
+    """Take back that instants to come were missed: only the clock had passed them."""
+    first = fires.undo_skips(connection, row.schedule_id, now, now + CORRECTION)
+    if first is not None:
+        with suppress(ValueError):  # `recompute` sees to a schedule that cannot be computed
+            stretch = between(row, when_of(row, local), first, now, COUNTED)
+            fires.count_stretch(connection, row.schedule_id, first, max(len(stretch), 1))
 
 
 def recompute(connection: sqlite3.Connection, row: ScheduleRow, now: int, local: str) -> None:

@@ -223,6 +223,35 @@ def take_out(
     )
 
 
+def undo_skips(
+    connection: sqlite3.Connection, schedule_id: str, now: int, decided_after: int
+) -> int | None:
+    """Forget that instants to come were left out, where a clock that was ahead decided so.
+
+    Returns the first instant of a stretch that began before `now` and is cut off there.
+    """
+    connection.execute(
+        "DELETE FROM wrkflw_schedule_fires WHERE schedule_id = ? AND due_at > ?"
+        " AND outcome = 'skipped' AND at > ?",
+        (schedule_id, now, decided_after * 1_000_000),
+    )
+    row = connection.execute(
+        "UPDATE wrkflw_schedule_fires SET last_at = ? WHERE schedule_id = ? AND due_at <= ?"
+        " AND last_at > ? AND outcome = 'skipped' RETURNING due_at",
+        (now, schedule_id, now, now),
+    ).fetchone()
+    return None if row is None else cast("int", row["due_at"])
+
+
+def count_stretch(connection: sqlite3.Connection, schedule_id: str, first: int, count: int) -> None:
+    """Set for how many instants a stretch stands."""
+    connection.execute(
+        "UPDATE wrkflw_schedule_fires SET count = ?"
+        " WHERE schedule_id = ? AND due_at = ? AND hand = 0",
+        (count, schedule_id, first),
+    )
+
+
 def has_ended(connection: sqlite3.Connection) -> bool:
     """Tell whether a run of a schedule has ended that nothing was concluded from yet."""
     return connection.execute(f"SELECT 1 {_ENDED} LIMIT 1").fetchone() is not None
