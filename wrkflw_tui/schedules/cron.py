@@ -139,7 +139,7 @@ def first_match(spec: CronSpec, earliest: datetime) -> datetime | None:
     return found if found.year <= LAST_YEAR else None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _iterator(expression: str, day_or: bool) -> croniter[datetime]:
     # Imported here because it costs 45 ms, which a start that shows no schedule need not pay.
     from croniter import croniter
@@ -147,7 +147,7 @@ def _iterator(expression: str, day_or: bool) -> croniter[datetime]:
     return croniter(expression, datetime(2000, 1, 1), ret_type=datetime, day_or=day_or)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _canonical(spec: CronSpec) -> str:
     """Write an expression that leaves croniter nothing to interpret: `*` or a list of integers."""
     days = _numbers(spec.days, ALL_DAYS) if spec.days else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wrkflw_tui.schedules.policy import Instant
 from wrkflw_tui.schedules.when import When, when
-from wrkflw_tui.schedules.zones import UnknownZone
+from wrkflw_tui.schedules.zones import UnknownZone, wall_time, zone_table
 from wrkflw_tui.store import fires
 from wrkflw_tui.store.schedules import put_off
 
@@ -138,9 +138,13 @@ def _nominal_of(row: ScheduleRow, planned: When) -> str | None:
     """Return the minute on the wall that a pointer stands for, in the zone it was computed in."""
     if not planned.has_nominal or row.next_at is None:
         return None
-    there = replace(planned, zone=row.zone)
-    due = there.next_due(_instant(row.next_at - 1))
-    return _wall(due.nominal) if due is not None and _seconds(due) == row.next_at else None
+    at = _instant(row.next_at)
+    wall = wall_time(at, zone_table(row.zone).offset(at))
+    if planned.names(wall):
+        return _wall(wall)
+    # The clock skipped that minute: the pointer is the instant of the change.
+    due = replace(planned, zone=row.zone).next_due(_instant(row.next_at - 1))
+    return _wall(due.nominal) if due is not None and due.at == at else None
 
 
 def _with_newest(

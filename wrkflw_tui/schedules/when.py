@@ -136,6 +136,12 @@ class When:
             return self.timing.at.tzinfo is None
         return isinstance(self.timing, CronSpec) and not self.timing.wildcard
 
+    def names(self, wall: datetime) -> bool:
+        """Tell whether a time on the wall is one of those that it names, whatever the date."""
+        if isinstance(self.timing, CronSpec):
+            return wall.minute in self.timing.minutes and wall.hour in self.timing.hours
+        return isinstance(self.timing, Once) and wall == self.timing.at
+
     def next_fire(self, after: datetime) -> datetime | None:
         """Return the first fire strictly after an instant, in UTC."""
         found = self.next_due(after)

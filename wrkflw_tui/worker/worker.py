@@ -38,6 +38,8 @@ FOLDER_LOOK = 1.0
 """Seconds between two looks at the folder."""
 STANDBY_LOOK = 0.5
 """Seconds between two tries to take the lease while another worker holds it."""
+SCHEDULE_LOOK = 0.5
+"""Seconds between two looks whether the clock has jumped; what is due is looked at when it is."""
 ZONE_LOOK = 30.0
 """Seconds between two looks at the machine's time zone."""
 SETTLE_LOOK = 1.0
@@ -88,6 +90,7 @@ class Worker:
         self._pokes = Pokes(config.database)
         self._news = asyncio.Event()
         self._next_due: int | None = None
+        self._due_known = asyncio.Event()
         self._jumps = following.Jumps()
         self._next_wake: int | None = None
         self._looked = asyncio.Event()
@@ -99,6 +102,7 @@ class Worker:
         """End gently: runs are interrupted and queued for the next worker."""
         self._stopped.set()
         self._news.set()
+        self._due_known.set()
 
     def stop_when_idle(self) -> None:
         """End once nothing runs, is queued or sleeps: nobody waits for this worker any more."""
@@ -177,10 +181,11 @@ class Worker:
             group.create_task(self._keep_warm())
             group.create_task(self._reap_strangers())
             group.create_task(self._watch_zone())
+            group.create_task(self._watch_schedules())
             try:
                 await self._watch_record(group)
             finally:
-                self._stopped.set()
+                self.stop()
                 looking.cancel()  # a file may hang on import
                 await self._end_runs()
 
@@ -189,21 +194,15 @@ class Worker:
         while not (self._looked.is_set() or self._stopped.is_set()):
             await self._wait(LOOK)
         # The first look comes at once: what waits from before must not wait for a change.
-        changed, begins = True, True
+        changed = True
         while not self._stopped.is_set():
             try:
-                if self._jumps.seen() or begins:
-                    # Slept, or set: the machine may be elsewhere now, or its clock was ahead.
-                    await self._follow_zones()
-                    await self._fire()
-                    begins = False
                 if changed:
+                    self._next_due = await self._database.read(schedules.next_due)
+                    self._due_known.set()
                     await self._start_queued(group)
                     await self._pass_on_cancels(group)
-                    self._next_due = await self._database.read(schedules.next_due)
                     self._next_wake = await self._database.read(claims.next_wake)
-                if self._next_due is not None and self._next_due <= time.time():
-                    await self._fire()
                 if self._next_wake is not None and self._next_wake <= micros_now():
                     await self._database.write(lambda c: claims.wake_due(c, micros_now()))
                     self._changes.forget()
@@ -214,15 +213,9 @@ class Worker:
                 self._tell(str(error))
                 await self._wait(1.0)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._until_next_look())
+                await asyncio.wait_for(self._news.wait(), LOOK)
             self._news.clear()
             changed = self._changes.seen()
-
-    def _until_next_look(self) -> float:
-        """Return how long to wait: a schedule that is due before the next look is not late."""
-        if self._next_due is None:
-            return LOOK
-        return min(max(self._next_due - time.time(), 0.001), LOOK)
 
     def _retire(self, connection: sqlite3.Connection) -> bool:
         """Give up the lease if nothing is left to do.
@@ -348,6 +341,32 @@ class Worker:
             group.create_task(
                 held.runner.end()
             )  # it has heard of it itself: here it is made certain
+
+    async def _watch_schedules(self) -> None:
+        """Fire what is due. On its own, since a fire must not wait until a process has started."""
+        while not (self._looked.is_set() or self._stopped.is_set()):
+            await self._wait(LOOK)
+        jumped = True  # as after a jump: who knows what the clock and the zone were before
+        while not self._stopped.is_set():
+            try:
+                if jumped:
+                    await self._follow_zones()
+                    await self._fire()
+                elif self._next_due is not None and self._next_due <= time.time():
+                    await self._fire()
+                jumped = self._jumps.seen()
+            except StorageError as error:
+                self._tell(str(error))
+                await self._wait(1.0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._due_known.wait(), self._until_next_due())
+            self._due_known.clear()
+
+    def _until_next_due(self) -> float:
+        """Return how long to sleep: a laptop's clock may jump meanwhile, so it is never long."""
+        if self._next_due is None:
+            return SCHEDULE_LOOK
+        return min(max(self._next_due - time.time(), 0.001), SCHEDULE_LOOK)
 
     async def _fire(self) -> None:
         """Do what is due, in as many short transactions as that takes."""
