@@ -123,6 +123,20 @@ def test_at_most_a_hundred_are_made_up_for(desk: Desk) -> None:
     assert [fire.outcome for fire in started] == ["started"] * 100
 
 
+def test_a_run_that_was_taken_up_again_is_waited_for(desk: Desk) -> None:
+    schedule_id = desk.add("*/10 * * * *", overlap="queue_all")
+    (first,) = desk.tick("2026-03-02 12:10")
+    desk.end("failed")
+    desk.tick()
+    desk.do(lambda c: c.execute("UPDATE wrkflw_workflow_runs SET status = 'running'"))
+    desk.tick("2026-03-02 12:20")
+    assert desk.told(schedule_id)[-1] == ("03-02 12:20", "waiting", 1)
+    desk.end("success", first)
+    assert fires.has_news(desk.connection)
+    assert len(desk.tick()) == 1
+    assert not fires.has_news(desk.connection)
+
+
 class TestFailures:
     def test_several_in_a_row_pause_it(self, desk: Desk) -> None:
         schedule_id = desk.add("*/10 * * * *", pause_after_failures=2, overlap="queue_all")
@@ -164,7 +178,7 @@ class TestFailures:
         desk.tick("2026-03-02 12:20")
         desk.do(lambda c: c.execute("DELETE FROM wrkflw_workflow_runs"))
         assert len(desk.tick()) == 1
-        assert not fires.has_ended(desk.connection)
+        assert not fires.has_news(desk.connection)
         assert not desk.row(schedule_id).paused
 
 

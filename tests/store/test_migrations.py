@@ -17,7 +17,7 @@ from wrkflw_tui.engine.terms import ScheduleTerms
 from wrkflw_tui.store import file as file_module
 from wrkflw_tui.store import schedules
 from wrkflw_tui.store.file import connect, prepare
-from wrkflw_tui.store.fires import has_ended
+from wrkflw_tui.store.fires import has_news
 from wrkflw_tui.store.storage import WorkflowStorage
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ def test_schedules_and_their_fires_are_kept(old: Path) -> None:
         assert int(fires[1].last_at.timestamp()) == 699
         assert len(schedules.list_fires(connection, "gone")) == 1
         # Only the run that still goes is watched.
-        assert not has_ended(connection)
+        assert not has_news(connection)
         connection.execute("UPDATE wrkflw_workflow_runs SET status = 'success'")
-        assert has_ended(connection)
+        assert has_news(connection)
 
 
 async def snapshot_of(file: Path) -> WorkflowSnapshot:

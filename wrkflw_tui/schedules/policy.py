@@ -30,6 +30,7 @@ STILL_GOING = "the run before it was still going"
 ONE_WAITS = "a fire before it still waited for the run before that"
 QUEUE_FULL = f"{QUEUE} fires before it still waited"
 REPLACED = "a newer fire took its place"
+STOPPED = "the schedule was stopped before it could start"
 WAITS = "waits for the run before it"
 
 

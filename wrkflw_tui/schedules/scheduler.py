@@ -57,9 +57,11 @@ def tick(
     local = local or local_zone()
     moved = set_back(connection, now, local, most)
     ended = fires.take_ended(connection, most)
-    runs: list[str] = []
     for schedule_id, origin, status in ended:
-        runs += _conclude(connection, schedule_id, origin, status)
+        _conclude(connection, schedule_id, origin, status)
+    runs: list[str] = []
+    for schedule_id in fires.startable(connection, most):
+        runs += _start_next(connection, schedule_id)
     work = 0
     rows = schedules.due(connection, now, most)
     for row in rows:
@@ -200,7 +202,6 @@ def _fire(
     if is_spent(row, begun):
         next_at = None
     schedules.move_pointer(connection, row.schedule_id, planned.zone, next_at, now, begun)
-    runs += start_next(connection, row)
     return runs, len(due) + 1
 
 
@@ -223,33 +224,27 @@ def _record_skip(
 
 def _conclude(
     connection: sqlite3.Connection, schedule_id: str, origin: Origin, status: str | None
-) -> list[str]:
-    """Count a run that ended, pause after too many failures, and start what waited for it."""
+) -> None:
+    """Count a run that ended, and pause after too many failures in a row."""
     row = schedules.find(connection, schedule_id)
-    if row is None:
-        return []
-    failures = row.failures
-    if origin != "hand" and status in ("failed", "success"):
-        failures = failures + 1 if status == "failed" else 0
+    if row is None or origin == "hand" or status not in ("failed", "success"):
+        return
+    failures = row.failures + 1 if status == "failed" else 0
     if failures != row.failures:
         schedules.set_failures(connection, schedule_id, failures)
-    most = row.terms.pause_after_failures
-    if row.paused or 0 < most <= failures:
-        if not row.paused:
-            remark = f"paused after {failures} failed runs in a row"
-            schedules.set_paused(connection, schedule_id, True, row.next_at, remark)
-        return []
-    return start_next(connection, row)
+    if 0 < row.terms.pause_after_failures <= failures and not row.paused:
+        remark = f"paused after {failures} failed runs in a row"
+        schedules.set_paused(connection, schedule_id, True, row.next_at, remark)
 
 
-def start_next(connection: sqlite3.Connection, row: ScheduleRow) -> list[str]:
-    """Queue the run of the oldest instant that waits, if nothing of the schedule still goes."""
-    waiting = fires.waiting(connection, row.schedule_id)
-    if not waiting or fires.has_active_run(connection, row.schedule_id):
+def _start_next(connection: sqlite3.Connection, schedule_id: str) -> list[str]:
+    """Queue the run of the oldest instant that waits: nothing of the schedule goes any more."""
+    row = schedules.find(connection, schedule_id)
+    if row is None or row.paused:
+        fires.skip_waiting(connection, schedule_id, policy.STOPPED)
         return []
-    due_at = waiting[0]
-    run_id = run_id_for(row.schedule_id, due_at)
-    fires.start_waiting(connection, row.schedule_id, due_at, run_id)
+    due_at = fires.waiting(connection, schedule_id)[0]
+    fires.start_waiting(connection, schedule_id, due_at, run_id_for(schedule_id, due_at))
     return [_enqueue(connection, row, due_at)]
 
 

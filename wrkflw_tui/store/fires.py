@@ -172,8 +172,8 @@ def active_runs(connection: sqlite3.Connection, schedule_id: str) -> list[str]:
 def waiting(connection: sqlite3.Connection, schedule_id: str) -> list[int]:
     """Return the instants whose runs wait for the one before them, the oldest first."""
     rows = connection.execute(
-        "SELECT due_at FROM wrkflw_schedule_fires WHERE schedule_id = ? AND outcome = 'waiting'"
-        " ORDER BY due_at",
+        f"SELECT due_at FROM wrkflw_schedule_fires {_BY_WAITING}"
+        " WHERE schedule_id = ? AND outcome = 'waiting' ORDER BY due_at",
         (schedule_id,),
     )
     return [cast("int", row["due_at"]) for row in rows]
@@ -193,7 +193,7 @@ def start_waiting(
 def skip_waiting(connection: sqlite3.Connection, schedule_id: str, reason: str) -> None:
     """Give up on the instants that wait."""
     connection.execute(
-        "UPDATE wrkflw_schedule_fires SET outcome = 'skipped', reason = ?"
+        f"UPDATE wrkflw_schedule_fires {_BY_WAITING} SET outcome = 'skipped', reason = ?"
         " WHERE schedule_id = ? AND outcome = 'waiting'",
         (reason, schedule_id),
     )
@@ -252,9 +252,22 @@ def count_stretch(connection: sqlite3.Connection, schedule_id: str, first: int, 
     )
 
 
-def has_ended(connection: sqlite3.Connection) -> bool:
+def has_news(connection: sqlite3.Connection) -> bool:
     """Tell whether a run of a schedule has ended that nothing was concluded from yet."""
-    return connection.execute(f"SELECT 1 {_ENDED} LIMIT 1").fetchone() is not None
+    ended = connection.execute(f"SELECT 1 {_ENDED} LIMIT 1").fetchone()
+    return ended is not None or bool(startable(connection, 1))
+
+
+def startable(connection: sqlite3.Connection, most: int) -> list[str]:
+    """Return schedules that have fires waiting, and no run any more that they wait for."""
+    rows = connection.execute(
+        f"SELECT schedule_id FROM wrkflw_schedule_fires AS fire {_BY_WAITING}"
+        " WHERE outcome = 'waiting' AND NOT EXISTS (SELECT 1 FROM wrkflw_workflow_runs AS run"
+        f" WHERE run.schedule_id = fire.schedule_id AND run.status IN {ACTIVE})"
+        " GROUP BY schedule_id LIMIT ?",
+        (most,),
+    )
+    return [cast("str", row["schedule_id"]) for row in rows]
 
 
 def take_ended(
@@ -293,6 +306,9 @@ def latest(connection: sqlite3.Connection, schedule_id: str) -> sqlite3.Row | No
 
 _WORLD = 27 * 3600
 """Seconds that one minute on the wall may come apart around the world."""
+
+# The planner would go through all that a schedule ever fired.
+_BY_WAITING = "INDEXED BY wrkflw_fires_waiting"
 
 _ENDED = (
     "FROM wrkflw_schedule_fires AS fire"

@@ -14,7 +14,7 @@ from wrkflw_tui.store.file import next_revision, tell_worker
 from wrkflw_tui.store.fires import (
     Fire,
     has_active_run,
-    has_ended,
+    has_news,
     list_fires,
     record_fire,
     skip_waiting,
@@ -335,7 +335,7 @@ def due(connection: sqlite3.Connection, now: int, most: int = -1) -> list[Schedu
 
 def next_due(connection: sqlite3.Connection) -> int | None:
     """Return when the next schedule fires, in seconds since the epoch; 0 if a run of one ended."""
-    if has_ended(connection):
+    if has_news(connection):
         return 0
     row = connection.execute(
         "SELECT min(fire_at) FROM wrkflw_schedules WHERE paused = 0 AND gone = 0"

@@ -17,7 +17,7 @@ from wrkflw_tui.schedules import following, scheduler
 from wrkflw_tui.store import catalog, claims, leases, schedules
 from wrkflw_tui.store.changes import Changes
 from wrkflw_tui.store.database import Database
-from wrkflw_tui.store.fires import has_ended
+from wrkflw_tui.store.fires import has_news
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
@@ -224,8 +224,8 @@ class Worker:
         """
         if claims.has_queued(connection) or claims.next_wake(connection) is not None:
             return False
-        if has_ended(connection):
-            return False  # a fire may wait for that run
+        if has_news(connection):
+            return False  # a fire waits for its turn
         leases.give_up(connection, self._identity.holder)
         return True
 
