@@ -70,6 +70,7 @@ def test_all_that_can_be_said() -> None:
         ({"every": 5}, "every", "5 is of a type that is not allowed"),
         ({"once": "tomorrow"}, "once", "'tomorrow' is no instant; written like"),
         ({"once": 5}, "once", "not allowed"),
+        ({"once": "9999-12-31T23:59"}, "once", "allowed: the years 1970 to 9000"),
         ({"cron": "@daily", "timezone": "Mars/Olympus"}, "timezone", "is not a time zone"),
         ({"cron": "@daily", "overlap": "maybe"}, "overlap", "allowed: skip, queue_one, queue_all"),
         ({"cron": "@daily", "catch_up": "some"}, "catch_up", "allowed: none, latest, all"),

@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -389,6 +389,7 @@ def test_upcoming_lists_the_next_fires() -> None:
         return [int(one.timestamp()) - NOON for one in actions.upcoming(terms, after, 3)]
 
     assert upcoming("*/20 * * * *") == [20 * MINUTE, 40 * MINUTE, HOUR]
+    after += timedelta(milliseconds=1)
     assert upcoming("every 90m") == [90 * MINUTE, 3 * HOUR, 270 * MINUTE]
     assert upcoming("once 2026-03-02T13:00") == [HOUR]
     with pytest.raises(CronError):

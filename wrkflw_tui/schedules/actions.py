@@ -47,7 +47,7 @@ def upcoming(terms: ScheduleTerms, after: datetime, count: int) -> list[datetime
     """Return the first fires of a schedule that is yet to be made. Raises `ValueError`."""
     zone = local_zone() if terms.timezone == "local" else terms.timezone
     found: list[datetime] = []
-    for due in when(terms, zone, after).from_(after):
+    for due in when(terms, zone, after.replace(microsecond=0)).from_(after):
         found.append(due.at)
         if len(found) == count:
             break

@@ -24,6 +24,10 @@ _MEMORY = timedelta(days=2)
 """A clock change that skips a wall time lies no further back than this from it."""
 
 
+FIRST, LAST = 1970, 9000
+"""The years that a schedule may name."""
+
+
 class TimingError(ValueError):
     """A text that does not say when; says what is wrong with it."""
 
@@ -89,11 +93,14 @@ def describe_timing(timing: Timing) -> str:
 def parse_instant(text: str) -> datetime:
     """Read an instant in ISO form, in whole seconds. Raises `TimingError`."""
     try:
-        return datetime.fromisoformat(text.strip()).replace(microsecond=0)
+        found = datetime.fromisoformat(text.strip()).replace(microsecond=0)
     except ValueError:
         raise TimingError(
             f"{text!r} is no instant; written like 2026-12-01T08:00 or 2026-12-01T08:00+01:00"
         ) from None
+    if not FIRST <= found.year <= LAST:
+        raise TimingError(f"{text!r} is out of range; allowed: the years {FIRST} to {LAST}")
+    return found
 
 
 def format_instant(instant: datetime) -> str:
