@@ -111,6 +111,13 @@ class TestTravel:
         self.travel(desk, "America/New_York")
         assert desk.next(once) is None
 
+    def test_a_minute_that_the_clock_skipped_is_done_too(self, desk: Desk) -> None:
+        desk.now, desk.local = at("2026-03-28 12:00"), "Europe/Berlin"
+        schedule_id = desk.add("30 2 * * *", "local")
+        assert len(desk.tick("2026-03-29 01:00")) == 1  # three on the wall
+        self.travel(desk, "Europe/Lisbon")
+        assert desk.next(schedule_id) == "2026-03-30 01:30"
+
     def test_intervals_do_not_care(self, desk: Desk) -> None:
         every = desk.add("every 7h", "local")
         self.travel(desk, "Asia/Tokyo")
@@ -141,6 +148,17 @@ def test_a_schedule_that_cannot_be_computed_does_not_hold_up_others(desk: Desk) 
     row = desk.row(broken)
     assert row.paused
     assert "cannot be computed: minute: '99'" in row.note
+
+
+def test_a_machine_that_does_not_know_where_it_is_is_in_utc(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> str:
+        raise LookupError("conflicting settings")
+
+    monkeypatch.setattr("tzlocal.get_localzone_name", fail)
+    monkeypatch.setattr("tzlocal.reload_localzone", fail)
+    assert following.refreshed_local_zone() == "UTC"
 
 
 def test_a_jump_shows_as_wall_time_minus_monotonic(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.schedules.pointers import local_zone, pointer, when_of
@@ -41,7 +42,8 @@ def refreshed_local_zone() -> str:
     """Return the machine's zone as it is set now, not as it was at the first look."""
     from tzlocal import reload_localzone
 
-    reload_localzone()
+    with suppress(LookupError, ValueError, OSError):
+        reload_localzone()
     return local_zone()
 
 

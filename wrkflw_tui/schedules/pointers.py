@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice, takewhile
@@ -29,10 +30,12 @@ LEFT_OUT = 100
 
 
 def local_zone() -> str:
-    """Return the machine's time zone as an IANA name."""
+    """Return the machine's time zone as an IANA name; UTC where the machine does not say."""
     from tzlocal import get_localzone_name
 
-    return get_localzone_name() or "UTC"
+    with suppress(LookupError, ValueError, OSError):  # its settings contradict each other
+        return get_localzone_name() or "UTC"
+    return "UTC"
 
 
 def resolve_zone(timezone: str) -> str:
