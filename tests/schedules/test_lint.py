@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import pytest
 
 from wrkflw_tui.schedules.lint import lint
-from wrkflw_tui.schedules.parser import parse_cron
+from wrkflw_tui.schedules.when import parse_timing
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def warnings(text: str, zone: str = "Europe/Berlin", now: datetime = NOW) -> list[str]:
-    return lint(parse_cron(text), zone, now)
+    return lint(parse_timing(text), zone, now)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ def warnings(text: str, zone: str = "Europe/Berlin", now: datetime = NOW) -> lis
     [
         *("@daily", "0 8 * * 1-5", "*/5 * * * *", "0 */6 * * *", "0 9 L * *", "0 9 * * fri#2"),
         *("0 9 1,15 * *", "* * * * *", "5/15 * * * *", "0 9 */1 * *", "30 4 * * *"),
+        *("every 7m", "once 2026-03-29T02:30"),
     ],
 )
 def test_plain_ones_give_no_cause(text: str) -> None:

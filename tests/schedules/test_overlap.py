@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from wrkflw_tui.schedules import actions, policy
+from wrkflw_tui.schedules import actions, pointers, policy
 from wrkflw_tui.store import fires
 
 if TYPE_CHECKING:
@@ -135,6 +136,18 @@ def test_a_run_that_was_taken_up_again_is_waited_for(desk: Desk) -> None:
     assert fires.has_news(desk.connection)
     assert len(desk.tick()) == 1
     assert not fires.has_news(desk.connection)
+
+
+def test_of_very_many_none_is_without_a_row(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pointers, "COUNTED", 50)
+    schedule_id = desk.add("every 1m", overlap="allow", catch_up="all", late_limit="10h")
+    assert len(desk.tick("2026-03-03 12:00")) == policy.MADE_UP
+    long_ago, many, *started = desk.fires(schedule_id)
+    assert (long_ago.reason, many.reason) == (policy.TOO_LATE, policy.TOO_MANY)
+    assert f"{long_ago.due_at:%H:%M}" == "12:01"
+    assert many.due_at - long_ago.last_at == timedelta(minutes=1)
+    assert f"{many.last_at:%H:%M}" == "10:20"
+    assert [fire.outcome for fire in started] == ["started"] * policy.MADE_UP
 
 
 class TestFailures:

@@ -75,6 +75,7 @@ def next_due(spec: CronSpec, zone: str, after: datetime) -> tuple[datetime, date
     return _walk(spec, table, after.astimezone(UTC))
 
 
+@lru_cache(maxsize=4096)  # many schedules share an expression, and are due together
 def _walk(spec: CronSpec, table: ZoneTable, instant: datetime) -> tuple[datetime, datetime] | None:
     """Follow the wall clock from one change to the next until the nominal minute is reached."""
     offset = table.offset(instant)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.schedules.cron import first_match
-from wrkflw_tui.schedules.spec import ALL_DAYS, ALL_HOURS, ALL_MINUTES
+from wrkflw_tui.schedules.spec import ALL_DAYS, ALL_HOURS, ALL_MINUTES, CronSpec
 from wrkflw_tui.schedules.zones import zone_table
 
 if TYPE_CHECKING:
-    from wrkflw_tui.schedules.spec import CronSpec
+    from wrkflw_tui.schedules.when import Timing
     from wrkflw_tui.schedules.zones import Change
 
 _AHEAD = timedelta(days=400)
@@ -21,11 +21,13 @@ _FIELDS = (("minute", 60), ("hour", 24), ("day", 0), ("month", 12), ("weekday", 
 """The fields and how many values each has; months differ in their days."""
 
 
-def lint(spec: CronSpec, zone: str, now: datetime | None = None) -> list[str]:
-    """Say what may surprise about an expression, in whole sentences; often nothing.
+def lint(spec: Timing, zone: str, now: datetime | None = None) -> list[str]:
+    """Say what may surprise about a timing, in whole sentences; often nothing.
 
     `now` is where the search for the next change of the clock begins.
     """
+    if not isinstance(spec, CronSpec):
+        return []
     return [
         *_uneven_steps(spec),
         *_both_days(spec),

@@ -168,6 +168,8 @@ def _with_newest(
             newest.append(instant)
         if len(newest) > NEWEST or start == found[-1].due_at:
             break
+    if start > found[-1].due_at:
+        newest[0] = replace(newest[0], ends_gap=True)
     return [*found, *newest], following
 
 

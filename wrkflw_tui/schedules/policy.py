@@ -46,6 +46,8 @@ class Instant:
     zone: str = "UTC"
     stands_apart: bool = False
     """Whether an instant before it is on record already, so that no stretch reaches over both."""
+    ends_gap: bool = False
+    """Whether more instants lie before it than were looked at: it is left out as those are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ def judge(
         for index in starts[left:]:
             reasons[index] = SPENT
         starts = starts[:left]
+    for index in range(1, len(due)):
+        if due[index].ends_gap and reasons[index] and reasons[index - 1]:
+            reasons[index] = reasons[index - 1]
     return Verdict(tuple(due[index] for index in starts), tuple(_stretches(due, reasons)))
 
 

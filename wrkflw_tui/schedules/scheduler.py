@@ -156,16 +156,16 @@ def start(
         return False, None
     if run_id is None:
         return move == "wait", None
-    return True, _enqueue(connection, row, instant.due_at)
+    return True, _enqueue(connection, row, instant.due_at, run_id)
 
 
-def _enqueue(connection: sqlite3.Connection, row: ScheduleRow, due_at: int) -> str:
+def _enqueue(connection: sqlite3.Connection, row: ScheduleRow, due_at: int, run_id: str) -> str:
     return claims.enqueue(
         connection,
         row.workflow_id,
         row.input,
         "schedule",
-        run_id=run_id_for(row.schedule_id, due_at),
+        run_id=run_id,
         schedule_id=row.schedule_id,
         due_at=due_at,
     )
@@ -244,8 +244,9 @@ def _start_next(connection: sqlite3.Connection, schedule_id: str) -> list[str]:
         fires.skip_waiting(connection, schedule_id, policy.STOPPED)
         return []
     due_at = fires.waiting(connection, schedule_id)[0]
-    fires.start_waiting(connection, schedule_id, due_at, run_id_for(schedule_id, due_at))
-    return [_enqueue(connection, row, due_at)]
+    run_id = run_id_for(schedule_id, due_at)
+    fires.start_waiting(connection, schedule_id, due_at, run_id)
+    return [_enqueue(connection, row, due_at, run_id)]
 
 
 def give_up(connection: sqlite3.Connection, row: ScheduleRow, error: ValueError) -> None:
