@@ -72,13 +72,22 @@ def upcoming_of(
 
 
 def add(
-    connection: sqlite3.Connection, workflow_id: str, terms: ScheduleTerms, input: str, now: int
+    connection: sqlite3.Connection,
+    workflow_id: str,
+    terms: ScheduleTerms,
+    input: str,
+    now: int,
+    local: str | None = None,
 ) -> str:
-    """Put a schedule on record; return its id. Raises `ValueError`."""
+    """Put a schedule on record; return its id. Raises `ValueError`.
+
+    `local` is the machine's zone, where that has been shown already.
+    """
     schedule_id = schedules.new_schedule_id()
-    zone = local_zone() if terms.timezone == "local" else terms.timezone
+    local = local or local_zone()
+    zone = local if terms.timezone == "local" else terms.timezone
     schedules.insert(connection, schedule_id, workflow_id, terms, zone, input, None, now=now)
-    point_anew(connection, schedule_id, now, local_zone())
+    point_anew(connection, schedule_id, now, local)
     return schedule_id
 
 

@@ -60,7 +60,7 @@ async def add_schedule(app: WrkflwApp, workflow_id: str | None) -> None:
     def put(connection: sqlite3.Connection) -> str:
         from wrkflw_tui.schedules import actions
 
-        return actions.add(connection, made.workflow_id, terms, made.input, now)
+        return actions.add(connection, made.workflow_id, terms, made.input, now, made.zone)
 
     done = await app.write(put)
     if done is not None:
