@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.schema import TooLarge, UnstorableValue
     from wrkflw_tui.engine.step import Step, create_step, step
     from wrkflw_tui.engine.workflow import Workflow
+    from wrkflw_tui.schedules.schedule import Schedule, ScheduleError
     from wrkflw_tui.secrets import secret
     from wrkflw_tui.store.storage import WorkflowStorage
 
@@ -92,6 +93,8 @@ __all__ = [
     "RunNotFound",
     "RunStatus",
     "RunSummary",
+    "Schedule",
+    "ScheduleError",
     "SecretNotFound",
     "Step",
     "StepCancelled",
@@ -146,6 +149,7 @@ _HOMES = {
     "engine.schema": ("TooLarge", "UnstorableValue"),
     "engine.step": ("Step", "create_step", "step"),
     "engine.workflow": ("Workflow",),
+    "schedules.schedule": ("Schedule", "ScheduleError"),
     "secrets": ("secret",),
     "store.storage": ("WorkflowStorage",),
 }

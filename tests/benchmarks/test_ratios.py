@@ -38,3 +38,13 @@ def test_the_benchmark_of_housekeeping_runs() -> None:
     assert result.returncode == 0, result.stderr
     for name in ("nothing", "quick_check", "backup", "remove", "clear away", "give back"):
         assert re.search(rf"{name} .* others' commits p50 .* p99 .* max", result.stdout)
+
+
+def test_the_benchmark_of_schedules_runs() -> None:
+    command = [sys.executable, str(Path(__file__).parent / "schedules.py"), "--quick"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"first look: .* ms", result.stdout)
+    assert re.search(r"an idle look: .* us, after a change of the record .* us", result.stdout)
+    for name in ("of one expression", "all different", "a worker's lag"):
+        assert re.search(rf"{name} +p50 .* p99 .* max", result.stdout)

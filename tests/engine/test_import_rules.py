@@ -69,6 +69,12 @@ def test_what_the_screen_needs_loads_no_heavy_library(module: str) -> None:
     assert not loaded & (heavy | {"keyring", "dotenv"})
 
 
+def test_a_schedule_is_said_without_what_computes_it() -> None:
+    loaded = loaded_by("import wrkflw_tui; wrkflw_tui.Schedule('0 8 * * 1-5', timezone='UTC')")
+    assert "wrkflw_tui.schedules.parser" in loaded
+    assert not loaded & {"pydantic", "croniter", "tzlocal", "sqlite3", "asyncio", "textual"}
+
+
 COMMANDS = sorted((PACKAGE / "commands").glob("*.py"))
 
 

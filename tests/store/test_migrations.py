@@ -17,9 +17,12 @@ import pytest
 
 import wrkflw_tui
 from wrkflw_tui import StorageError, create_workflow, step
+from wrkflw_tui.engine.terms import ScheduleTerms
 from wrkflw_tui.store import file as file_module
+from wrkflw_tui.store import schedules
 from wrkflw_tui.store.copying import find_damage
 from wrkflw_tui.store.file import connect, prepare
+from wrkflw_tui.store.fires import has_news
 from wrkflw_tui.store.storage import WorkflowStorage
 
 if TYPE_CHECKING:
@@ -54,6 +57,64 @@ def old(file: Path) -> Path:
     connection.executescript(FIRST_VERSION)
     connection.close()
     return file
+
+
+SCHEDULES = """
+INSERT INTO wrkflw_schedules (schedule_id, workflow_id, cron, timezone, zone, input, overlap,
+    catch_up, paused, note, next_at, created_at, revision) VALUES
+    ('a', 'flow', '0 8 * * *', 'local', 'Europe/Berlin', '3', 'skip', 'latest', 0, '', 1000,
+     7000000, 5),
+    ('b', 'flow', '@hourly', 'UTC', 'UTC', '4', 'allow', 'none', 1, 'not now', NULL, 8000000, 6);
+INSERT INTO wrkflw_schedule_fires (schedule_id, due_at, outcome, reason, count, run_id, at) VALUES
+    ('a', 100, 'started', '', 1, 'old', 100000000),
+    ('a', 200, 'skipped', 'missed', 5, NULL, 700000000),
+    ('a', 700, 'started', '', 1, 'queued', 700000001),
+    ('b', 300, 'skipped', 'too late', 1, NULL, 300000001),
+    ('gone', 300, 'started', '', 1, 'off-the-record', 300000001);
+INSERT INTO wrkflw_workflow_runs (run_id, workflow_id, status, trigger, input, schedule_id, due_at,
+    created_at, updated_at, revision) VALUES
+    ('queued', 'flow', 'queued', 'schedule', '3', 'a', 700, 7, 7, 9);
+"""
+
+
+def test_schedules_and_their_fires_are_kept(old: Path) -> None:
+    with closing(sqlite3.connect(old)) as connection:
+        connection.executescript(SCHEDULES)
+    prepare(old)
+    with closing(connect(old)) as connection:
+        first, second = schedules.list_schedules(connection)
+        assert first == schedules.ScheduleRow(
+            "a",
+            "flow",
+            "app",
+            None,
+            ScheduleTerms(timing="0 8 * * *"),
+            zone="Europe/Berlin",
+            anchor=7,
+            input="3",
+            remark="",
+            paused=False,
+            paused_until=None,
+            runs_started=0,
+            failures=0,
+            next_at=1000,
+            fire_at=1000,
+        )
+        assert (second.paused, second.note, second.next_at) == (True, "not now", None)
+        assert (second.overlap, second.catch_up, second.timezone) == ("allow", "none", "UTC")
+        fires = schedules.list_fires(connection, "a")
+        assert [(int(f.due_at.timestamp()), f.outcome, f.count, f.run_status) for f in fires] == [
+            (700, "started", 1, "queued"),
+            (200, "skipped", 5, None),
+            (100, "started", 1, "failed"),
+        ]
+        # The stretch reaches up to the instant that stood for it.
+        assert int(fires[1].last_at.timestamp()) == 699
+        assert len(schedules.list_fires(connection, "gone")) == 1
+        # Only the run that still goes is watched.
+        assert not has_news(connection)
+        connection.execute("UPDATE wrkflw_workflow_runs SET status = 'success'")
+        assert has_news(connection)
 
 
 async def snapshot_of(file: Path) -> WorkflowSnapshot:

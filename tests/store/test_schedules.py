@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wrkflw_tui.engine.terms import ScheduleTerms
 from wrkflw_tui.store import schedules
 from wrkflw_tui.store.claims import claim, enqueue, finish
 from wrkflw_tui.store.file import connect, prepare
@@ -40,15 +41,19 @@ def test_a_schedule_is_read_back(connection: sqlite3.Connection) -> None:
     assert row == schedules.ScheduleRow(
         schedule_id,
         "flow",
-        "* * * * *",
-        "local",
-        "UTC",
-        '{"n": 1}',
-        "allow",
-        "none",
-        False,
-        "",
-        60,
+        "app",
+        None,
+        ScheduleTerms(timing="* * * * *", overlap="allow", catch_up="none"),
+        zone="UTC",
+        anchor=0,
+        input='{"n": 1}',
+        remark="",
+        paused=False,
+        paused_until=None,
+        runs_started=0,
+        failures=0,
+        next_at=60,
+        fire_at=60,
     )
     assert schedules.find(connection, "nothing") is None
 

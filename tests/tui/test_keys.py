@@ -286,7 +286,7 @@ async def test_a_schedule_is_added(app: WrkflwApp, database: Path) -> None:
         assert "Mon 03 Aug 2026 09:30" in said_by(preview)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: not isinstance(app.screen, ScheduleEditor))
-        query = "SELECT * FROM wrkflw_schedules WHERE cron = '30 9 * * 1-5'"
+        query = "SELECT * FROM wrkflw_schedules WHERE timing = '30 9 * * 1-5'"
         await until(pilot, lambda: row(database, query))
         made = row(database, query)
         assert made is not None

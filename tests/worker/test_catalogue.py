@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from worker.harness import end_process, is_gone
 
-from wrkflw_tui.store import catalog
+from wrkflw_tui.store import catalog, schedules
 from wrkflw_tui.store.database import Database
 from wrkflw_tui.worker import catalogue
 from wrkflw_tui.worker.catalogue import Catalogue, scan
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from worker.harness import Bench
 
     from wrkflw_tui.store.catalog import AutomationFile
+    from wrkflw_tui.store.schedules import ScheduleRow
 
 GOOD = """
 from wrkflw_tui import create_workflow, step
@@ -321,3 +322,62 @@ class TestWithAWorker:
             bench.wait(run_id)
         finally:
             end_process(int((bench.folder / "pid").read_text()))
+
+
+SCHEDULED = """
+from datetime import timedelta
+from wrkflw_tui import Schedule, create_workflow, step
+
+@step
+def work(value: int) -> int:
+    return value
+
+made = create_workflow(id="job", input_schema=int, output_schema=int, schedules=[
+    Schedule("0 8 * * 1-5", timezone="Asia/Tokyo", input_data=3, exclude=["2026-12-24"]),
+    Schedule(every=timedelta(minutes=15), input_data=4, id="often", overlap="queue_one"),
+]).then(work).commit()
+"""
+
+
+class TestSchedules:
+    async def rows(self, folder: Folder) -> dict[str, ScheduleRow]:
+        await folder.catalogue.refresh()
+        found = await folder.database.read(schedules.list_schedules)
+        return {row.schedule_id: row for row in found}
+
+    async def test_those_of_a_file_are_on_record(self, folder: Folder) -> None:
+        folder.write("job.py", SCHEDULED)
+        rows = await self.rows(folder)
+        assert set(rows) == {"job.1", "job.often"}
+        first, often = rows["job.1"], rows["job.often"]
+        assert (first.source, first.file, first.input) == ("code", "job.py", "3")
+        assert (first.timing, first.timezone) == ("0 8 * * 1-5", "Asia/Tokyo")
+        assert first.terms.exclude == ("2026-12-24",)
+        assert (often.timing, often.overlap, often.input) == ("every 15m", "queue_one", "4")
+        assert all(row.next_at is not None for row in rows.values())
+
+    async def test_a_file_that_is_broken_for_a_while_keeps_them(self, folder: Folder) -> None:
+        folder.write("job.py", SCHEDULED)
+        before = await self.rows(folder)
+        folder.write("job.py", SCHEDULED + "\nraise ValueError\n")
+        assert await self.rows(folder) == before
+        folder.write("job.py", SCHEDULED + "\n# mended\n")
+        assert await self.rows(folder) == before
+        folder.write("twin.py", SCHEDULED)  # an id that is taken says nothing either
+        assert await self.rows(folder) == before
+
+    async def test_they_go_with_the_file_and_come_with_it(self, folder: Folder) -> None:
+        folder.write("job.py", SCHEDULED)
+        await self.rows(folder)
+        await folder.database.write(lambda c: schedules.set_paused(c, "job.1", True, None))
+        (folder.path / "job.py").rename(folder.path / "other.py")
+        rows = await self.rows(folder)
+        assert (rows["job.1"].file, rows["job.1"].paused) == ("other.py", True)
+        (folder.path / "other.py").unlink()
+        assert await self.rows(folder) == {}
+
+    async def test_a_schedule_that_cannot_be_breaks_its_file(self, folder: Folder) -> None:
+        folder.write("job.py", SCHEDULED.replace("0 8 * * 1-5", "0 25 * * *"))
+        broken = await folder.broken("job.py")
+        assert "schedule: cron: hour: '25' is out of range" in (broken.error or "")
+        assert broken.line == 10

@@ -67,7 +67,8 @@ def drawn_ids(parsed_args: argparse.Namespace, **_: object) -> list[str]:
 
 def schedule_ids(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     """Return the ids of the schedules."""
-    return _read(parsed_args, lambda c: _column(c, "SELECT schedule_id FROM wrkflw_schedules"))
+    sql = "SELECT schedule_id FROM wrkflw_schedules WHERE gone = 0"
+    return _read(parsed_args, lambda c: _column(c, sql))
 
 
 def secret_names(**_: object) -> list[str]:

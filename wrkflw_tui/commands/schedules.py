@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -12,7 +13,7 @@ from wrkflw_tui.commands.printing import Cell, print_json, print_table, say
 from wrkflw_tui.commands.record import reading, write
 from wrkflw_tui.drawing.times import clock, exact, until
 from wrkflw_tui.drawing.words import count
-from wrkflw_tui.store import claims
+from wrkflw_tui.engine.terms import ScheduleTerms
 from wrkflw_tui.store import schedules as on_record
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def add(
     """Put a schedule on record and print its id. Raises `WrongCall`."""
     from wrkflw_tui.commands.given import read_given
     from wrkflw_tui.commands.looking import look
+    from wrkflw_tui.schedules import actions
 
     entry = look(config).find(workflow_id)
     zone, fires = _fires(cron, timezone, 3)
@@ -61,12 +63,9 @@ def add(
         raise WrongCall(f"{cron!r} never fires")
     schema = cast("Schema", json.loads(entry.input_schema))
     text = read_given(f"the input of {workflow_id}", schema, given)
-    next_at = int(fires[0].timestamp())
+    terms = ScheduleTerms(timing=cron, timezone=timezone, overlap=overlap, catch_up=catch_up)
     schedule_id = write(
-        config,
-        lambda c: on_record.add(
-            c, workflow_id, cron, timezone, zone, text, next_at, overlap, catch_up
-        ),
+        config, lambda c: actions.add(c, workflow_id, terms, text, int(time.time()))
     )
     say(f"{workflow_id} is scheduled: {_words(cron)} ({zone})")
     for fire in fires:
@@ -78,18 +77,23 @@ def add(
 
 def pause(config: Config, text: str) -> int:
     """Let a schedule fire no more until it is resumed."""
+    from wrkflw_tui.schedules import actions
+
     row = _find(config, text)
-    write(config, lambda c: on_record.set_paused(c, row.schedule_id, True, row.next_at))
+    write(config, lambda c: actions.pause(c, row.schedule_id, int(time.time())))
     say(f"{_name(row)} is paused")
     return 0
 
 
 def resume(config: Config, text: str) -> int:
     """Let a schedule go on from now; what it missed meanwhile is not made up for."""
+    from wrkflw_tui.schedules import actions
+
     row = _find(config, text)
-    _, fires = _fires(row.cron, row.timezone, 1)
-    next_at = int(fires[0].timestamp()) if fires else None
-    write(config, lambda c: on_record.set_paused(c, row.schedule_id, False, next_at))
+    write(config, lambda c: actions.resume(c, row.schedule_id, int(time.time())))
+    with reading(config) as connection:
+        next_at = on_record.get(connection, row.schedule_id).next_at
+    fires = [] if next_at is None else [datetime.fromtimestamp(next_at, UTC)]
     say(f"{_name(row)} goes on" + (f": next {exact(fires[0])}" if fires else ", and never fires"))
     _say_if_nobody_fires(config)
     return 0
@@ -108,13 +112,12 @@ def trigger(config: Config, text: str, how: Following | None, *, as_json: bool) 
     from wrkflw_tui.commands.care import Care
     from wrkflw_tui.commands.looking import look
     from wrkflw_tui.commands.run import go_on
+    from wrkflw_tui.schedules import actions
 
     row = _find(config, text)
     look(config).find(row.workflow_id)
     care = Care(config, quiet=how is not None and how.quiet)
-    run_id = care.write(
-        lambda c: claims.enqueue(c, row.workflow_id, row.input, "cli", schedule_id=row.schedule_id)
-    )
+    run_id = care.write(lambda c: actions.trigger(c, row.schedule_id, "cli", int(time.time())))
     return go_on(config, run_id, how, care, as_json=as_json)
 
 
@@ -150,35 +153,35 @@ def next_fires(
 def _of_schedules(
     config: Config, text: str | None, amount: int
 ) -> list[tuple[datetime, str, ScheduleRow | None]]:
-    if text is not None:
-        rows = [_find(config, text)]
-    else:
-        with reading(config) as connection:
-            rows = [row for row in on_record.list_schedules(connection) if not row.paused]
+    from wrkflw_tui.schedules import actions
+
+    rows = [] if text is None else [_find(config, text)]
     found: list[tuple[datetime, str, ScheduleRow | None]] = []
-    for row in rows:
-        zone, fires = _fires(row.cron, row.timezone, amount)
-        found += [(fire, zone, row) for fire in fires]
+    with reading(config) as connection:
+        for row in rows or on_record.list_schedules(connection):
+            fires = actions.upcoming_of(connection, row.schedule_id, int(time.time()), amount)
+            found += [(fire, row.zone, row) for fire in fires]
     return sorted(found, key=lambda fire: fire[0])[:amount]
 
 
 def _fires(cron: str, timezone: str, amount: int) -> tuple[str, list[datetime]]:
     """Return the zone's name and the next fires. Raises `WrongCall` with what is allowed."""
-    from wrkflw_tui.schedules.scheduler import resolve_zone, upcoming
+    from wrkflw_tui.schedules.actions import upcoming
+    from wrkflw_tui.schedules.pointers import resolve_zone
 
     zone = resolve_zone(timezone)
+    terms = ScheduleTerms(timing=cron, timezone=timezone)
     try:
-        return zone, upcoming(cron, zone, datetime.now(UTC), amount)
+        return zone, upcoming(terms, datetime.now(UTC), amount)
     except ValueError as error:  # CronError and UnknownZone
         raise WrongCall(str(error)) from error
 
 
 def _words(cron: str) -> str:
-    from wrkflw_tui.schedules.describe import describe
-    from wrkflw_tui.schedules.parser import parse_cron
+    from wrkflw_tui.schedules.when import describe_timing, parse_timing
 
     try:
-        return describe(parse_cron(cron))
+        return describe_timing(parse_timing(cron))
     except ValueError as error:
         return str(error)
 
@@ -203,13 +206,13 @@ def _find(config: Config, text: str) -> ScheduleRow:
         listed = ", ".join(_name(row) for row in rows[:8]) or "none"
         raise on_record.ScheduleNotFound(f"there is no schedule {text!r}; there are: {listed}")
     if len(found) > 1:
-        listed = "; ".join(f"{row.schedule_id} ({row.cron})" for row in found)
+        listed = "; ".join(f"{row.schedule_id} ({row.timing})" for row in found)
         raise WrongCall(f"{text!r} has {count(len(found), 'schedule')}, say which: {listed}")
     return found[0]
 
 
 def _name(row: ScheduleRow) -> str:
-    return f"{row.schedule_id} ({row.workflow_id}, {row.cron})"
+    return f"{row.schedule_id} ({row.workflow_id}, {row.timing})"
 
 
 def _say_if_nobody_fires(config: Config) -> None:
@@ -221,7 +224,7 @@ def _say_if_nobody_fires(config: Config) -> None:
 
 
 def _row(row: ScheduleRow, now: datetime) -> list[Cell | str]:
-    return [row.schedule_id, row.workflow_id, row.cron, _next(row, now), _words(row.cron)]
+    return [row.schedule_id, row.workflow_id, row.timing, _next(row, now), _words(row.timing)]
 
 
 def _next(row: ScheduleRow, now: datetime) -> Cell:
@@ -238,8 +241,8 @@ def _shape(row: ScheduleRow) -> Shape:
     return {
         "schedule_id": row.schedule_id,
         "workflow_id": row.workflow_id,
-        "cron": row.cron,
-        "words": _words(row.cron),
+        "cron": row.timing,
+        "words": _words(row.timing),
         "timezone": row.timezone,
         "zone": row.zone,
         "input": json.loads(row.input),

@@ -137,6 +137,7 @@ class WorkflowBuilder(
             self._timeout,
             self._state_schema,
             self._max_concurrent_runs,
+            self._schedules,
         )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.builder import WorkflowBuilder
     from wrkflw_tui.engine.retry import RetryPolicy
     from wrkflw_tui.engine.runnable import Runnable
+    from wrkflw_tui.engine.terms import Timetable
 
 WIn = TypeVar("WIn")
 WOut = TypeVar("WOut")
@@ -39,6 +40,7 @@ class BuilderBase(Generic[WIn, Prev, WOut]):
         timeout: timedelta | None = None,
         state_schema: object = None,
         max_concurrent_runs: int | None = None,
+        schedules: Sequence[Timetable] = (),
     ) -> None:
         check_id(id)
         self._id = id
@@ -52,6 +54,7 @@ class BuilderBase(Generic[WIn, Prev, WOut]):
         if max_concurrent_runs is not None:
             self._positive(max_concurrent_runs, "max_concurrent_runs")
         self._max_concurrent_runs = max_concurrent_runs
+        self._schedules = tuple(schedules)
         self._nodes: list[Node] = []
         self._counts: Counter[str] = Counter()
         self._committed = False

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from wrkflw_tui.engine.retry import RetryPolicy
     from wrkflw_tui.engine.step import TypeOf
+    from wrkflw_tui.engine.terms import Timetable
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
@@ -34,6 +35,7 @@ def create_workflow(
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
     max_concurrent_runs: int | None = None,
+    schedules: Sequence[Timetable] = (),
 ) -> WorkflowBuilder[I, I, O]: ...
 @overload
 def create_workflow(
@@ -47,6 +49,7 @@ def create_workflow(
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
     max_concurrent_runs: int | None = None,
+    schedules: Sequence[Timetable] = (),
 ) -> WorkflowBuilder[None, None, O]: ...
 @overload
 def create_workflow(
@@ -60,6 +63,7 @@ def create_workflow(
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
     max_concurrent_runs: int | None = None,
+    schedules: Sequence[Timetable] = (),
 ) -> WorkflowBuilder[I, I, None]: ...
 @overload
 def create_workflow(
@@ -73,6 +77,7 @@ def create_workflow(
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
     max_concurrent_runs: int | None = None,
+    schedules: Sequence[Timetable] = (),
 ) -> WorkflowBuilder[None, None, None]: ...
 def create_workflow(
     *,
@@ -85,6 +90,7 @@ def create_workflow(
     timeout: timedelta | None = None,
     state_schema: StateSchema = None,
     max_concurrent_runs: int | None = None,
+    schedules: Sequence[Timetable] = (),
 ) -> WorkflowBuilder[Any, Any, Any]:
     """Begin a workflow. A schema is a type, a `TypeAdapter`, or `None`.
 
@@ -92,6 +98,7 @@ def create_workflow(
     sleeps, without the time that a run waits for a person or an event. `state_schema` is what its
     steps share by `get_state` and `set_state`: a type that is written as a JSON object.
     `max_concurrent_runs` is how many of its runs the worker has going at once; others wait queued.
+    `schedules` are `Schedule`s by which the worker starts it.
     """
     return WorkflowBuilder(
         id,
@@ -103,4 +110,5 @@ def create_workflow(
         timeout,
         state_schema,
         max_concurrent_runs,
+        schedules,
     )

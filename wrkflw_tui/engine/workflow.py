@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from pydantic import ValidationError
 
 from wrkflw_tui.engine.errors import DefinitionError
 from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.engine.nodes import Node, count_leaves, graph_of, shape_of
-from wrkflw_tui.engine.runnable import In, Out, Runnable
-from wrkflw_tui.engine.schema import Schema
+from wrkflw_tui.engine.runnable import In, Out, Runnable, check_id
+from wrkflw_tui.engine.schema import Schema, UnstorableValue
+from wrkflw_tui.engine.terms import PlannedSchedule, Timetable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from wrkflw_tui.engine.journal import RunStorage
@@ -36,11 +40,13 @@ class Workflow(Runnable[In, Out]):
         timeout: timedelta | None = None,
         state_schema: object = None,
         max_concurrent_runs: int | None = None,
+        schedules: Sequence[Timetable] = (),
     ) -> None:
         super().__init__(id, description, input_schema, output_schema, retry, timeout)
         self.max_concurrent_runs = max_concurrent_runs
         self.nodes = nodes
         self.tags = tags
+        self.schedules = plan_schedules(id, self.input_schema, schedules)
         self.state_schema = None if state_schema is None else state_of(id, state_schema)
 
     @cached_property
@@ -90,3 +96,27 @@ def state_of(id: str, source: object) -> Schema[object]:
             f"workflow {id!r}: a state_schema has fields, as a model does; {schema} has none"
         )
     return schema
+
+
+def plan_schedules(
+    id: str, input_schema: Schema[object], schedules: Sequence[Timetable]
+) -> tuple[PlannedSchedule, ...]:
+    """Give a workflow's schedules their names, and check what their runs would be given.
+
+    Raises `DefinitionError`.
+    """
+    planned: dict[str, PlannedSchedule] = {}
+    for position, schedule in enumerate(schedules, start=1):
+        what = f"schedule {position} of workflow {id!r}"
+        if not isinstance(cast("object", schedule), Timetable):
+            raise DefinitionError(f"{what} is no Schedule(...) but {schedule!r}")
+        name = schedule.id or str(position)
+        check_id(name)
+        if name in planned:
+            raise DefinitionError(f"{what} has the id {name!r}, and so has one before it")
+        try:
+            text, _ = input_schema.store(schedule.input_data)
+        except (ValidationError, UnstorableValue) as error:
+            raise DefinitionError(f"{what}: its input_data does not fit: {error}") from error
+        planned[name] = PlannedSchedule(name, schedule.terms, text)
+    return tuple(planned.values())

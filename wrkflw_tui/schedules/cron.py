@@ -33,7 +33,16 @@ from wrkflw_tui.schedules.zones import (
 if TYPE_CHECKING:
     from croniter import croniter
 
-__all__ = ["CronError", "CronSpec", "UnknownZone", "describe", "next_fire", "parse_cron"]
+__all__ = [
+    "CronError",
+    "CronSpec",
+    "UnknownZone",
+    "describe",
+    "first_match",
+    "next_due",
+    "next_fire",
+    "parse_cron",
+]
 
 _MINUTE = timedelta(minutes=1)
 
@@ -47,6 +56,15 @@ def next_fire(spec: CronSpec, zone: str, after: datetime) -> datetime | None:
 
     `zone` is an IANA name (`UnknownZone` if it is none), `after` an aware datetime.
     """
+    found = next_due(spec, zone, after)
+    return None if found is None else found[0]
+
+
+def next_due(spec: CronSpec, zone: str, after: datetime) -> tuple[datetime, datetime] | None:
+    """Like `next_fire`, together with the minute on the wall that the fire stands for.
+
+    They differ where the clock skips that minute: the fire is then the instant of the change.
+    """
     if after.tzinfo is None:
         raise ValueError("`after` has to be an aware datetime")
     table = zone_table(zone)
@@ -57,26 +75,27 @@ def next_fire(spec: CronSpec, zone: str, after: datetime) -> datetime | None:
     return _walk(spec, table, after.astimezone(UTC))
 
 
-def _walk(spec: CronSpec, table: ZoneTable, instant: datetime) -> datetime | None:
+@lru_cache(maxsize=4096)  # many schedules share an expression, and are due together
+def _walk(spec: CronSpec, table: ZoneTable, instant: datetime) -> tuple[datetime, datetime] | None:
     """Follow the wall clock from one change to the next until the nominal minute is reached."""
     offset = table.offset(instant)
     sought = _first_open_minute(spec, table, instant, offset)
-    nominal = _match(spec, sought)
+    nominal = first_match(spec, sought)
     while nominal is not None:
         fire = instant_of(nominal, offset)
         change = table.first_change(instant, fire)
         if change is None:
-            return fire
+            return fire, nominal
         instant, offset = change.at, change.after
         start = _whole_minute(change.wall_after)
         if _starts_over(spec, change):
             # Nothing lies between `sought` and `nominal`: if the clock starts over in between, the
             # answer stands, and a leap day decades ahead costs one search and not one per change.
             if not sought <= start <= nominal:
-                nominal = _match(spec, start)
+                nominal = first_match(spec, start)
             sought = start
         elif nominal < start:
-            return change.at
+            return change.at, nominal
     return None
 
 
@@ -108,7 +127,7 @@ def _whole_minute(wall: datetime) -> datetime:
     return floor if floor == wall else floor + _MINUTE
 
 
-def _match(spec: CronSpec, earliest: datetime) -> datetime | None:
+def first_match(spec: CronSpec, earliest: datetime) -> datetime | None:
     """Return the first minute on the wall, from `earliest` on, that the expression names."""
     # A copy, because a croniter carries its position with it and two threads may share the spec.
     iterator = copy(_iterator(_canonical(spec), spec.day_or))
@@ -121,7 +140,7 @@ def _match(spec: CronSpec, earliest: datetime) -> datetime | None:
     return found if found.year <= LAST_YEAR else None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _iterator(expression: str, day_or: bool) -> croniter[datetime]:
     # Imported here because it costs 45 ms, which a start that shows no schedule need not pay.
     from croniter import croniter
@@ -129,7 +148,7 @@ def _iterator(expression: str, day_or: bool) -> croniter[datetime]:
     return croniter(expression, datetime(2000, 1, 1), ret_type=datetime, day_or=day_or)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _canonical(spec: CronSpec) -> str:
     """Write an expression that leaves croniter nothing to interpret: `*` or a list of integers."""
     days = _numbers(spec.days, ALL_DAYS) if spec.days else ""

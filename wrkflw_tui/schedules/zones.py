@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
+from importlib.resources import files
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from pathlib import Path
+from zoneinfo import TZPATH, ZoneInfo
 
 FIRST_YEAR, LAST_YEAR = 3, 9997
 """Within these, adding an offset or looking a year ahead stays within what datetime can say."""
@@ -57,13 +61,13 @@ class ZoneTable:
     """The changes of one zone, each year of them looked up once."""
 
     def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
+        self.zone = zone
         self._years: dict[int, tuple[Change, ...]] = {}
 
     def offset(self, instant: datetime) -> timedelta:
         """Return the offset from UTC at an instant."""
         # A ZoneInfo answers None only for a datetime that is not its own.
-        return instant.astimezone(self._zone).utcoffset() or timedelta(0)
+        return instant.astimezone(self.zone).utcoffset() or timedelta(0)
 
     def changes(self, after: datetime, until: datetime) -> list[Change]:
         """Return the changes later than `after` and not later than `until`, in order."""
@@ -135,3 +139,20 @@ def wall_time(instant: datetime, offset: timedelta) -> datetime:
 def instant_of(wall: datetime, offset: timedelta) -> datetime:
     """Return the instant in UTC at which a clock at this offset shows `wall`."""
     return (wall - offset).replace(tzinfo=UTC)
+
+
+def zone_data(name: str) -> str:
+    """Return what tells one edition of a zone's data from another; empty if there is none."""
+    for place in TZPATH:
+        with suppress(OSError):
+            return sha256((Path(place) / name).read_bytes()).hexdigest()[:16]
+    with suppress(OSError, ImportError):
+        folder, _, last = f"tzdata/zoneinfo/{name}".replace("/", ".").rpartition(".")
+        return sha256((files(folder) / last).read_bytes()).hexdigest()[:16]
+    return ""
+
+
+def forget_zones() -> None:
+    """Read the zones' data anew when they are next asked for."""
+    ZoneInfo.clear_cache()
+    zone_table.cache_clear()

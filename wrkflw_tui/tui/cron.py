@@ -31,25 +31,12 @@ def zone_name(timezone: str) -> str:
     return get_localzone_name() or "UTC"
 
 
-def plan(expression: str, zone: str, now: datetime, fires: int = 5) -> Plan:
-    """Say what an expression means. Raises `ValueError` with what is wrong with it."""
-    from wrkflw_tui.schedules.cron import next_fire
-    from wrkflw_tui.schedules.describe import describe
-    from wrkflw_tui.schedules.parser import parse_cron
+def plan(timing: str, zone: str, now: datetime, fires: int = 5) -> Plan:
+    """Say what a timing means. Raises `ValueError` with what is wrong with it."""
+    from wrkflw_tui.engine.terms import ScheduleTerms
+    from wrkflw_tui.schedules.actions import upcoming
+    from wrkflw_tui.schedules.when import describe_timing, parse_timing
 
-    spec = parse_cron(expression)
-    instants: list[datetime] = []
-    after = now
-    for _ in range(fires):
-        instant = next_fire(spec, zone, after)
-        if instant is None:
-            break
-        instants.append(instant)
-        after = instant
-    return Plan(describe(spec), tuple(instants))
-
-
-def next_at(expression: str, zone: str, now: datetime) -> int | None:
-    """Return the next fire in seconds since the epoch. Raises `ValueError`."""
-    fires = plan(expression, zone, now, fires=1).fires
-    return int(fires[0].timestamp()) if fires else None
+    words = describe_timing(parse_timing(timing))
+    terms = ScheduleTerms(timing=timing, timezone=zone)
+    return Plan(words, tuple(upcoming(terms, now, fires)))

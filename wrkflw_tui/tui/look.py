@@ -110,16 +110,15 @@ class Look:
                 "SELECT status FROM wrkflw_workflow_runs WHERE run_id = ?", (last.run_id,)
             ).fetchone()
             status = None if found is None else found[0]
-        return ScheduleState(row, last, status, _in_words(row.cron))
+        return ScheduleState(row, last, status, _in_words(row.timing))
 
 
 @lru_cache(maxsize=256)
 def _in_words(expression: str) -> str:
     # Imported here: a record without schedules need not pay for it.
-    from wrkflw_tui.schedules.describe import describe
-    from wrkflw_tui.schedules.parser import parse_cron
+    from wrkflw_tui.schedules.when import describe_timing, parse_timing
 
     try:
-        return describe(parse_cron(expression))
+        return describe_timing(parse_timing(expression))
     except ValueError as error:
         return str(error)

@@ -7,14 +7,19 @@ import json
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
 
 from wrkflw_tui.engine.masking import Masker
+from wrkflw_tui.engine.terms import PlannedSchedule, ScheduleTerms
 from wrkflw_tui.envfile import EnvFileError, read_env_file
+from wrkflw_tui.schedules.following import follow_file
+from wrkflw_tui.schedules.pointers import local_zone
 from wrkflw_tui.store import catalog
 from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+from wrkflw_tui.store.schedules import set_gone
 from wrkflw_tui.worker.command import Tail
 from wrkflw_tui.worker.folder import SETTINGS, is_known, scan
 from wrkflw_tui.worker.process import exit_code
@@ -38,6 +43,10 @@ OUTPUT_KEPT = 2000
 class _Found:
     file: AutomationFile
     workflows: list[CatalogEntry]
+    schedules: dict[str, list[PlannedSchedule]] = field(
+        default_factory=dict[str, list[PlannedSchedule]]
+    )
+    """Those that stand in the file, by the workflow that they start."""
 
 
 class Catalogue:
@@ -64,7 +73,7 @@ class Catalogue:
         known = self._without_outdated(known, await self._read_env())
         gone = known.keys() - present.keys()
         for name in gone:
-            await self._database.write(lambda c, name=name: catalog.forget_file(c, name))
+            await self._database.write(lambda c, name=name: _forget(c, name))
         changed = [
             name for name, file in present.items() if not self._is_known(file, known.get(name))
         ]
@@ -176,8 +185,11 @@ class Catalogue:
                 why = f"the id {twins[0]!r} {TAKEN} {taken[twins[0]]}"
                 broken = _broken(found.file, why, None, "")
                 catalog.record_file(connection, broken.file, [])
-            else:
-                catalog.record_file(connection, found.file, found.workflows)
+                return
+            catalog.record_file(connection, found.file, found.workflows)
+            # A file that cannot be read says nothing of its schedules: they stay as they are.
+            if found.file.status == "ok":
+                follow_file(connection, mine, found.schedules, int(time.time()), local_zone())
 
         await self._database.write(work)
 
@@ -186,6 +198,11 @@ def _say(process: asyncio.subprocess.Process, words: bytes) -> None:
     """Write to its standard input, which stays open: it ends with that line."""
     assert process.stdin is not None
     process.stdin.write(words)
+
+
+def _forget(connection: sqlite3.Connection, file: str) -> None:
+    catalog.forget_file(connection, file)
+    set_gone(connection, file, ())
 
 
 def _is_twin(file: AutomationFile) -> bool:
@@ -242,7 +259,18 @@ def _found(file: AutomationFile, answer: dict[str, object]) -> _Found:
         )
         for item in workflows
     ]
-    return _Found(file, entries)
+    schedules = {
+        str(item["workflow_id"]): [
+            _planned(one) for one in cast("list[dict[str, Any]]", item["schedules"])
+        ]
+        for item in workflows
+    }
+    return _Found(file, entries, schedules)
+
+
+def _planned(item: dict[str, Any]) -> PlannedSchedule:
+    terms: dict[str, Any] = {**item["terms"], "exclude": tuple(item["terms"]["exclude"])}
+    return PlannedSchedule(item["name"], ScheduleTerms(**terms), item["input"])
 
 
 def _broken(file: AutomationFile, error: str, line: int | None, trace: str) -> _Found:

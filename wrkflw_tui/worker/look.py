@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,6 +65,7 @@ def _look(path: Path) -> dict[str, object]:
                     "steps_total": workflow.leaf_count,
                     "definition_hash": workflow.definition_hash,
                     "max_concurrent_runs": workflow.max_concurrent_runs,
+                    "schedules": [asdict(planned) for planned in workflow.schedules],
                 }
                 for workflow in workflows.values()
             ]

@@ -15,11 +15,12 @@ from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.engine.models import ErrorInfo
 from wrkflw_tui.envfile import EnvFileError, read_env_file
-from wrkflw_tui.schedules import scheduler
+from wrkflw_tui.schedules import following, scheduler
 from wrkflw_tui.store import catalog, claims, deliveries, leases, schedules
 from wrkflw_tui.store.changes import Changes
 from wrkflw_tui.store.database import Database
 from wrkflw_tui.store.file import named
+from wrkflw_tui.store.fires import has_news
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
 from wrkflw_tui.worker.catalogue import Catalogue
@@ -44,6 +45,8 @@ FOLDER_LOOK = 1.0
 """Seconds between two looks at the folder, beside those when something in it changes."""
 STANDBY_LOOK = 0.5
 """Seconds between two tries to take the lease while another worker holds it."""
+SCHEDULE_LOOK = 0.5
+"""Seconds between two looks whether the clock has jumped; what is due is looked at when it is."""
 ZONE_LOOK = 30.0
 """Seconds between two looks at the machine's time zone."""
 SETTLE_LOOK = 1.0
@@ -98,6 +101,8 @@ class Worker:
         self._pokes = Pokes(config.database)
         self._news = asyncio.Event()
         self._next_due: int | None = None
+        self._due_known = asyncio.Event()
+        self._jumps = following.Jumps()
         self._next_wake: int | None = None
         self._looked = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -109,6 +114,7 @@ class Worker:
         """End gently: runs are interrupted and queued for the next worker."""
         self._stopped.set()
         self._news.set()
+        self._due_known.set()
 
     def stop_when_idle(self) -> None:
         """End once nothing runs, is queued or sleeps: nobody waits for this worker any more."""
@@ -192,10 +198,11 @@ class Worker:
             group.create_task(self._reap_strangers())
             group.create_task(self._watch_zone())
             group.create_task(self._deliverer.run())
+            group.create_task(self._watch_schedules())
             try:
                 await self._watch_record(group)
             finally:
-                self._stopped.set()
+                self.stop()
                 self._deliverer.stop()
                 looking.cancel()  # a file may hang on import
                 await self._end_runs()
@@ -210,12 +217,11 @@ class Worker:
             try:
                 if changed:
                     self._deliverer.wake()
+                    self._next_due = await self._database.read(schedules.next_due)
+                    self._due_known.set()
                     await self._start_queued(group)
                     await self._pass_on_cancels(group)
-                    self._next_due = await self._database.read(schedules.next_due)
                     self._next_wake = await self._database.read(claims.next_wake)
-                if self._next_due is not None and self._next_due <= time.time():
-                    await self._fire()
                 if self._next_wake is not None and self._next_wake <= micros_now():
                     await self._database.write(lambda c: claims.wake_due(c, micros_now()))
                     self._changes.forget()
@@ -249,6 +255,8 @@ class Worker:
             return False
         if deliveries.has_pending(connection):
             return False
+        if has_news(connection):
+            return False  # a fire waits for its turn
         leases.give_up(connection, self._identity.holder)
         return True
 
@@ -400,11 +408,40 @@ class Worker:
                 held.runner.end()
             )  # it has heard of it itself: here it is made certain
 
+    async def _watch_schedules(self) -> None:
+        """Fire what is due. On its own, since a fire must not wait until a process has started."""
+        while not (self._looked.is_set() or self._stopped.is_set()):
+            await self._wait(LOOK)
+        jumped = True  # as after a jump: who knows what the clock and the zone were before
+        while not self._stopped.is_set():
+            try:
+                if jumped:
+                    await self._follow_zones()
+                    await self._fire()
+                elif self._next_due is not None and self._next_due <= time.time():
+                    await self._fire()
+                jumped = self._jumps.seen()
+            except StorageError as error:
+                self._complain(str(error))
+                await self._wait(TROUBLE_LOOK)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._due_known.wait(), self._until_next_due())
+            self._due_known.clear()
+
+    def _until_next_due(self) -> float:
+        """Return how long to sleep: a laptop's clock may jump meanwhile, so it is never long."""
+        if self._next_due is None:
+            return SCHEDULE_LOOK
+        return min(max(self._next_due - time.time(), 0.001), SCHEDULE_LOOK)
+
     async def _fire(self) -> None:
-        now = int(time.time())
-        for due in await self._database.read(lambda c: schedules.due(c, now)):
-            await self._database.write(lambda c, id=due.schedule_id: scheduler.fire(c, id, now))
+        """Do what is due, in as many short transactions as that takes."""
+        more = True
+        while more and not self._stopped.is_set():
+            done = await self._database.write(lambda c: scheduler.tick(c, int(time.time())))
+            more = done.more
         self._next_due = await self._database.read(schedules.next_due)
+        self._changes.forget()
 
     async def _watch_folder(self) -> None:
         changed = asyncio.Event()
@@ -437,8 +474,15 @@ class Worker:
     async def _watch_zone(self) -> None:
         while not self._stopped.is_set():
             with suppress(StorageError):
-                await self._database.write(scheduler.follow_zone)
+                await self._follow_zones()
             await self._wait(ZONE_LOOK)
+
+    async def _follow_zones(self) -> None:
+        """Compute pointers anew where the machine is in another zone, or a zone's data is new."""
+        local = await asyncio.to_thread(following.refreshed_local_zone)
+        if await self._database.read(lambda c: following.is_astray(c, local)):
+            now = int(time.time())
+            await self._database.write(lambda c: following.follow_zones(c, now, local))
 
     async def _keep_warm(self) -> None:
         """Keep an idle runner ready: a run then starts in milliseconds."""

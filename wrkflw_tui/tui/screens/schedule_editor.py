@@ -11,15 +11,16 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
-from wrkflw_tui.store import schedules
+from wrkflw_tui.engine.terms import ScheduleTerms
 from wrkflw_tui.tui import text
-from wrkflw_tui.tui.cron import LOCAL, next_at, plan, zone_name
+from wrkflw_tui.tui.cron import LOCAL, plan, zone_name
 from wrkflw_tui.tui.deeds import schema_of
 from wrkflw_tui.tui.widgets.form import SchemaForm
 from wrkflw_tui.tui.widgets.key_bar import KeyBar
 from wrkflw_tui.tui.widgets.page import say
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
     from datetime import datetime
 
@@ -53,12 +54,15 @@ async def add_schedule(app: WrkflwApp, workflow_id: str | None) -> None:
     made = await app.push_screen_wait(ScheduleEditor(entries, workflow_id, now))
     if made is None:
         return
-    coming = next_at(made.cron, made.zone, app.clock())
-    done = await app.write(
-        lambda c: schedules.add(
-            c, made.workflow_id, made.cron, LOCAL, made.zone, made.input, coming
-        )
-    )
+    terms = ScheduleTerms(timing=made.cron)
+    now = int(app.clock().timestamp())
+
+    def put(connection: sqlite3.Connection) -> str:
+        from wrkflw_tui.schedules import actions
+
+        return actions.add(connection, made.workflow_id, terms, made.input, now, made.zone)
+
+    done = await app.write(put)
     if done is not None:
         app.say(f"{made.workflow_id} is scheduled")
 

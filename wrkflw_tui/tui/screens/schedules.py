@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 
-from wrkflw_tui.store import claims, schedules
+from wrkflw_tui.store import schedules
 from wrkflw_tui.tui import text
 from wrkflw_tui.tui.known import soonest
 from wrkflw_tui.tui.screens.place import Place
@@ -18,6 +18,7 @@ from wrkflw_tui.tui.widgets.page import Page, say
 from wrkflw_tui.tui.widgets.rows import Cell, Column, Row, Rows, cell
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Sequence
 
     from textual.widget import Widget
@@ -82,7 +83,7 @@ class SchedulesScreen(Place):
 
     def _matches(self, state: ScheduleState) -> bool:
         paused = "paused" if state.row.paused else ""
-        return self.matches(state.row.workflow_id, state.row.cron, state.words, paused)
+        return self.matches(state.row.workflow_id, state.row.timing, state.words, paused)
 
     def _show_detail(self) -> None:
         page = self.query_one(Page)
@@ -147,18 +148,18 @@ class SchedulesScreen(Place):
             self.host.do(self._pause(self.chosen))
 
     async def _pause(self, state: ScheduleState) -> None:
-        from wrkflw_tui.tui.cron import next_at
+        row, now = state.row, self._now()
 
-        row, coming = state.row, state.row.next_at
-        if row.paused:
-            try:
-                coming = next_at(row.cron, row.zone, self.host.clock())
-            except ValueError as error:
-                self.host.complain(str(error))
-                return
-        await self.host.write(
-            lambda c: schedules.set_paused(c, row.schedule_id, not row.paused, coming)
-        )
+        def change(connection: sqlite3.Connection) -> None:
+            from wrkflw_tui.schedules import actions
+
+            done = actions.resume if row.paused else actions.pause
+            done(connection, row.schedule_id, now)
+
+        await self.host.write(change)
+
+    def _now(self) -> int:
+        return int(self.host.clock().timestamp())
 
     def action_trigger(self) -> None:
         """Start a run now, as the schedule would."""
@@ -166,12 +167,14 @@ class SchedulesScreen(Place):
             self.host.do(self._trigger(self.chosen))
 
     async def _trigger(self, state: ScheduleState) -> None:
-        row = state.row
-        run_id = await self.host.write(
-            lambda c: claims.enqueue(
-                c, row.workflow_id, row.input, "app", schedule_id=row.schedule_id
-            )
-        )
+        row, now = state.row, self._now()
+
+        def trigger(connection: sqlite3.Connection) -> str:
+            from wrkflw_tui.schedules import actions
+
+            return actions.trigger(connection, row.schedule_id, "app", now)
+
+        run_id = await self.host.write(trigger)
         if run_id is not None:
             self.host.open_run(run_id)
 
@@ -184,7 +187,7 @@ class SchedulesScreen(Place):
         from wrkflw_tui.tui.screens.confirm import Confirm
 
         row = state.row
-        detail = f"{row.workflow_id}, {row.cron}\n\nIts runs stay on record."
+        detail = f"{row.workflow_id}, {row.timing}\n\nIts runs stay on record."
         if await self.host.push_screen_wait(Confirm("Remove this schedule?", detail)) == "yes":
             await self.host.write(lambda c: schedules.remove(c, row.schedule_id))
 
@@ -196,7 +199,7 @@ def _row(state: ScheduleState, now: datetime) -> Row:
         row.schedule_id,
         (
             ((f"{glyph} ", "muted" if row.paused else "good"), (row.workflow_id, "")),
-            cell(row.cron, "accent"),
+            cell(row.timing, "accent"),
             cell(state.words),
             _next(state, now),
             _last(state),
@@ -217,8 +220,8 @@ def _next(state: ScheduleState, now: datetime) -> Cell:
 def _last(state: ScheduleState) -> Cell:
     if state.last is None:
         return cell("none yet", "muted")
-    if state.last.outcome == "skipped":
-        return cell("– skipped", "wait")
+    if state.last.outcome != "started":
+        return cell("◌ waits" if state.last.outcome == "waiting" else "– skipped", "wait")
     if state.last.is_removed:
         return cell("run removed", "muted")
     if state.last_status is None:
@@ -230,13 +233,20 @@ def _last(state: ScheduleState) -> Cell:
 def _detail(state: ScheduleState, fires: Sequence[Fire] | None, now: datetime) -> Content:
     row = state.row
     zone = f"{row.zone} (this machine's)" if row.timezone == "local" else row.zone
-    overlap = {"skip": "skip while one is running", "allow": "start beside one that is running"}
+    overlap = {
+        "skip": "skip while one is running",
+        "queue_one": "one waits while another is running",
+        "queue_all": "all wait while one is running",
+        "cancel_previous": "cancel one that is running",
+        "allow": "start beside one that is running",
+    }
     catch_up = {
         "none": "missed fires are left out",
         "latest": "the latest missed fire is made up for",
+        "all": "all missed fires are made up for",
     }
     lines = [
-        say(row.cron, "accent") + say(f"  {state.words}"),
+        say(row.timing, "accent") + say(f"  {state.words}"),
         say(f"zone {zone}; {overlap[row.overlap]}; {catch_up[row.catch_up]}", "muted"),
     ]
     if row.input not in ("null", "{}"):
@@ -254,5 +264,7 @@ def _fire(fire: Fire, now: datetime) -> Content:
         run = f"  run #{text.short_id(fire.run_id)}" if fire.run_id else ""
         run += ", not on record any more" if fire.is_removed else ""
         return say(f"  {when}  ") + say("✓ started", "good") + say(run, "muted")
+    if fire.outcome == "waiting":
+        return say(f"  {when}  ") + say("◌ waits", "wait") + say(f"  {fire.reason}", "muted")
     many = f" {fire.count} times" if fire.count > 1 else ""
     return say(f"  {when}  ") + say(f"– skipped{many}", "wait") + say(f"  {fire.reason}", "muted")

@@ -101,7 +101,7 @@ def _headed(title: str, *lines: Content) -> list[Content]:
 def _schedule(state: ScheduleState, now: datetime) -> Content:
     row = state.row
     words = state.words
-    content = say(f"{row.cron}  ", "accent") + say(words)
+    content = say(f"{row.timing}  ", "accent") + say(words)
     if row.paused:
         return content + say("  paused", "wait")
     if row.next_at is None:
