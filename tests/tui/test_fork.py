@@ -125,7 +125,7 @@ async def test_what_takes_no_input_is_only_asked_about(
 async def test_a_file_that_is_broken_now_says_so(
     app: WrkflwApp, database: Path, failed: str, tmp_path: Path
 ) -> None:
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
         await open_step(pilot, app, failed, "send")
         (tmp_path / "job.py").write_text("import nowhere")
         await pilot.press("F")

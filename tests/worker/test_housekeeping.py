@@ -136,7 +136,7 @@ def test_a_fire_stays_on_record_and_never_fires_again(
     (fired,) = bench.read_record(lambda c: schedules.list_fires(c, schedule_id))
     assert (fired.outcome, fired.run_id, fired.is_removed) == ("started", run_id, True)
     bench.write_record(lambda c: schedules.move_pointer(c, schedule_id, "UTC", now))
-    assert bench.write_record(lambda c: scheduler.fire(c, schedule_id, now + 2)) is None
+    assert bench.write_record(lambda c: scheduler.fire(c, schedule_id, now + 2)) == []
     assert bench.read_record(run_ids) == []
 
 

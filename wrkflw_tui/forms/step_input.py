@@ -47,6 +47,8 @@ def ask_step_input(folder: Path, file: str, workflow_id: str, at: str) -> Schema
         raise WrkflwError(
             f"{file} cannot be read (exit code {done.returncode}): see `wrkflw-tui check`"
         ) from None
+    if "broken" in said:
+        raise WrkflwError(f"{file} cannot be read: {said['broken']}")
     if "error" in said:
         raise UnknownPath(str(said["error"]))
     return cast("Schema", said["schema"])

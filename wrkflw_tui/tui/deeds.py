@@ -17,7 +17,6 @@ from textual.app import SuspendNotSupported
 
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import RunEnded, UnknownPath, WrkflwError
-from wrkflw_tui.engine.ids import new_run_id
 from wrkflw_tui.tui import text
 
 if TYPE_CHECKING:
@@ -123,6 +122,7 @@ async def fork(app: WrkflwApp, run: RunSummary, step: StepResult) -> None:
     if entry is None:
         app.complain(f"{run.workflow_id} is not in the folder any more")
         return
+    from wrkflw_tui.engine.ids import new_run_id
     from wrkflw_tui.store import forks
 
     given = await _fork_input(app, entry, step)

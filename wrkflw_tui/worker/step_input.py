@@ -27,9 +27,11 @@ def _ask(file: Path, workflow_id: str, path: str) -> dict[str, object]:
     try:
         workflow = load_workflows(file).get(workflow_id)
         if workflow is None:
-            return {"error": f"{file.name} holds no workflow {workflow_id!r}"}
+            return {"broken": f"holds no workflow {workflow_id!r}"}
         return {"schema": step_input_schema(workflow.nodes, path).json_schema()}
-    except (AutomationError, UnknownPath) as error:
+    except AutomationError as error:
+        return {"broken": str(error)}
+    except UnknownPath as error:
         return {"error": str(error)}
 
 
