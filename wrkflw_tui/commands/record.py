@@ -7,16 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from wrkflw_tui.store.file import (
-    BUSY_TIMEOUT,
-    UNREADABLE,
-    Turn,
-    connect,
-    migrate,
-    named,
-    prepare,
-    transaction,
-)
+from wrkflw_tui.store.file import BUSY_TIMEOUT, Turn, connect, migrate, prepare, transaction
+from wrkflw_tui.store.trouble import UNREADABLE, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from wrkflw_tui.store.file import how_to_mend
+from wrkflw_tui.store.trouble import how_to_mend
 
 if TYPE_CHECKING:
     import sqlite3

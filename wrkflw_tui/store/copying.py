@@ -9,7 +9,7 @@ from glob import escape
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import StorageError
-from wrkflw_tui.store.file import UNREADABLE, named
+from wrkflw_tui.store.trouble import UNREADABLE, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -11,8 +11,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from wrkflw_tui.engine.errors import StorageError
-from wrkflw_tui.store.file import Turn, connect, is_in_memory, named, prepare, transaction
+from wrkflw_tui.store.file import Turn, connect, is_in_memory, prepare, transaction
 from wrkflw_tui.store.rows import do_all
+from wrkflw_tui.store.trouble import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

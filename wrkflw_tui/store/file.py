@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import threading
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.store.poke import poke
+from wrkflw_tui.store.trouble import HINTS, UNREADABLE, RecordReplaced, hint
 
 try:
     import fcntl
@@ -26,9 +26,6 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 """The scripts that bring a file from one format to the next, in the order of their names."""
 BUSY_TIMEOUT = 10.0
 """Seconds that a connection waits for another's lock."""
-
-UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
-"""Raised where a file cannot be read: what SQLite says of a damaged one may be no text."""
 
 MEMORY = Path(":memory:")
 """What is named in it is no file: it lies in this process's memory while it is open."""
@@ -84,7 +81,7 @@ def connect(
         if read_only:
             connection.execute("PRAGMA query_only = ON")
     except UNREADABLE as error:
-        raise StorageError(f"cannot open {path}: {error}{_hint(error, path)}") from error
+        raise StorageError(f"cannot open {path}: {error}{hint(error, path)}") from error
     return connection
 
 
@@ -121,7 +118,7 @@ def prepare(path: Path) -> None:
         with turn, closing_connection(path) as connection:
             migrate(connection, path)
     except UNREADABLE as error:
-        raise StorageError(f"cannot prepare {path}: {error}{_hint(error, path)}") from error
+        raise StorageError(f"cannot prepare {path}: {error}{hint(error, path)}") from error
     finally:
         turn.close()
 
@@ -195,18 +192,6 @@ def _check_is_record(connection: sqlite3.Connection, path: Path) -> None:
         raise StorageError(
             f"{path} is a database of another program: choose another file with --database"
         )
-
-
-_WRITABLE = ": make its folder writable, or choose another file with --database"
-_HINTS = {
-    errno.ENOSPC: ": free some room, the run can go on later",
-    errno.EROFS: _WRITABLE,
-    errno.EACCES: _WRITABLE,
-}
-
-
-class RecordReplaced(StorageError):
-    """Another file is in the record's place."""
 
 
 class Place:
@@ -292,7 +277,7 @@ class Turn:
             try:
                 self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             except OSError as error:
-                reason = f"{error.strerror or error}{_HINTS.get(error.errno or 0, '')}"
+                reason = f"{error.strerror or error}{HINTS.get(error.errno or 0, '')}"
                 raise StorageError(f"cannot write {self._path}: {reason}") from error
             self._file = _file_at(self._descriptor)
         elif _file_at(self._descriptor) != self._file:
@@ -347,52 +332,6 @@ def _file_at(descriptor: int) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def named(error: BaseException, path: Path) -> BaseException:
-    """Turn SQLite's and the system's errors into one that says which file and what to do."""
-    if isinstance(error, UNREADABLE):
-        told = StorageError(f"{path}: {error}{_hint(error, path)}")
-        told.__cause__ = error
-        return told
-    if isinstance(error, OSError) and error.errno in _HINTS:
-        told = StorageError(f"{path}: {error.strerror}{_HINTS[error.errno]}")
-        told.__cause__ = error
-        return told
-    return error
-
-
-def _hint(error: BaseException, path: Path) -> str:
-    code = getattr(error, "sqlite_errorname", "") or ""
-    if isinstance(error, UnicodeDecodeError):
-        code = "SQLITE_CORRUPT"
-    hints = {
-        "SQLITE_FULL": "the disk is full; free some room, the run can go on later",
-        "SQLITE_READONLY": f"the file or its folder cannot be written{_WRITABLE}",
-        "SQLITE_CANTOPEN": f"{_refusal(path)}{_WRITABLE}",
-        "SQLITE_BUSY": "another process holds it locked",
-        "SQLITE_CORRUPT": f"the file is damaged; {how_to_mend(path)}",
-        "SQLITE_NOTADB": "it is damaged, or never was a record: choose another with --database",
-    }
-    # Some come with more behind them, such as SQLITE_CORRUPT_INDEX.
-    found = [hint for name, hint in hints.items() if code == name or code.startswith(f"{name}_")]
-    return f": {found[0]}" if found else ""
-
-
-def _refusal(path: Path) -> str:
-    """Say why a file cannot be written."""
-    with suppress(OSError, AttributeError):
-        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
-            return os.strerror(errno.EROFS)
-    return os.strerror(errno.EACCES)
-
-
-def how_to_mend(path: Path) -> str:
-    """Say what to do with a damaged record."""
-    return (
-        "`wrkflw-tui backup FILE` copies it as it is,"
-        f" `sqlite3 {path} .recover | sqlite3 NEW` saves what can be read"
-    )
 
 
 @contextmanager

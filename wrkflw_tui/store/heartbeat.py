@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.store import leases
-from wrkflw_tui.store.file import RecordReplaced, Turn, connect, transaction
+from wrkflw_tui.store.file import Turn, connect, transaction
+from wrkflw_tui.store.trouble import RecordReplaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable

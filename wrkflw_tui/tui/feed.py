@@ -10,15 +10,8 @@ import time
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.engine.errors import WrkflwError
-from wrkflw_tui.store.file import (
-    UNREADABLE,
-    Place,
-    RecordReplaced,
-    connect,
-    is_over,
-    named,
-    prepare,
-)
+from wrkflw_tui.store.file import Place, connect, is_over, prepare
+from wrkflw_tui.store.trouble import UNREADABLE, RecordReplaced, named
 from wrkflw_tui.tui.known import Change
 from wrkflw_tui.tui.look import Look
 

@@ -12,8 +12,9 @@ from wrkflw_tui.config import SETTINGS_FILE
 from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import WrkflwError
 from wrkflw_tui.store import checking, copying, retention
-from wrkflw_tui.store.file import UNREADABLE, Turn, connect, named, next_run_revision, transaction
+from wrkflw_tui.store.file import Turn, connect, next_run_revision, transaction
 from wrkflw_tui.store.housekeeping import Housekeeper, Stopped, space
+from wrkflw_tui.store.trouble import UNREADABLE, named
 from wrkflw_tui.worker.complaints import Complaints
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Hears at once that something in the folder of automations changes."""
+"""The folder of automations, looked at when something in it changes, and now and then."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from wrkflw_tui.engine.errors import StorageError
+from wrkflw_tui.worker.catalogue import Catalogue
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from watchfiles import Change
 
+    from wrkflw_tui.store.database import Database
+    from wrkflw_tui.worker.stopping import Stopping
+
+LOOK = 1.0
+"""Seconds between two looks at the folder, beside those when something in it changes."""
 DEBOUNCE = 50
 """Milliseconds in which changes are taken together: editors write a file in several steps."""
 STEP = 10
@@ -60,6 +68,57 @@ class FolderEar:
         """End `listen` where the folder, or the packages in it, are others than it listens to."""
         if frozenset(_places(self._folder)) != self._places:
             self._deaf.set()
+
+
+class FolderWatch:
+    """Keeps the catalogue true to the folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        stopping: Stopping,
+        tell: Callable[[str], object],
+        complain: Callable[[str], object],
+    ) -> None:
+        self._catalogue = Catalogue(folder, database)
+        self._changed = asyncio.Event()
+        self._ear = FolderEar(folder, self._changed)
+        self._stopping = stopping
+        self._tell = tell
+        self._complain = complain
+        self._env_said = ""
+        self.looked = asyncio.Event()
+        """Set once the catalogue says what is in the folder now."""
+
+    async def run(self) -> None:
+        """Watch until the worker ends."""
+        listening: asyncio.Task[None] | None = None
+        try:
+            while not self._stopping.is_set:
+                if listening is None or listening.done():
+                    listening = asyncio.create_task(self._ear.listen())
+                await self._look()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), LOOK)
+                self._changed.clear()
+                self._ear.check()
+        finally:
+            if listening is not None:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+
+    async def _look(self) -> None:
+        try:
+            await self._catalogue.refresh()
+            self.looked.set()
+        except StorageError as error:
+            self._complain(str(error))
+            return
+        said = self._catalogue.env_said
+        if said and said != self._env_said:
+            self._tell(said)
+        self._env_said = said
 
 
 def _places(folder: Path) -> Iterator[tuple[str, int]]:

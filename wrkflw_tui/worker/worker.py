@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import time
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,22 +13,22 @@ from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.engine.errors import StorageError
 from wrkflw_tui.engine.models import ErrorInfo
 from wrkflw_tui.envfile import EnvFileError, read_env_file
-from wrkflw_tui.schedules import following, scheduler
-from wrkflw_tui.store import catalog, claims, deliveries, leases, schedules
+from wrkflw_tui.store import catalog, claims, deliveries, leases
 from wrkflw_tui.store.changes import Changes
 from wrkflw_tui.store.database import Database
-from wrkflw_tui.store.file import named
 from wrkflw_tui.store.fires import has_news
 from wrkflw_tui.store.heartbeat import Heartbeat
 from wrkflw_tui.store.poke import Pokes
-from wrkflw_tui.worker.catalogue import Catalogue
-from wrkflw_tui.worker.children import Children
+from wrkflw_tui.store.trouble import named
 from wrkflw_tui.worker.complaints import Complaints
 from wrkflw_tui.worker.deliverer import Deliverer
 from wrkflw_tui.worker.housekeeping import Housekeeping
-from wrkflw_tui.worker.linux import end_all, reap_strangers, token_of
-from wrkflw_tui.worker.process import RunnerProcess, describe_exit
-from wrkflw_tui.worker.watching import FolderEar
+from wrkflw_tui.worker.linux import end_all, token_of
+from wrkflw_tui.worker.pool import NO_ROOM, Pool
+from wrkflw_tui.worker.process import describe_exit
+from wrkflw_tui.worker.stopping import Stopping
+from wrkflw_tui.worker.timekeeper import TROUBLE_LOOK, Timekeeper
+from wrkflw_tui.worker.watching import FolderWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -38,25 +36,14 @@ if TYPE_CHECKING:
     from wrkflw_tui.config import Config
     from wrkflw_tui.envfile import EnvFile
     from wrkflw_tui.store.claims import Claim
+    from wrkflw_tui.worker.process import RunnerProcess
 
 LOOK = 0.05
 """Seconds between two looks at the record."""
-FOLDER_LOOK = 1.0
-"""Seconds between two looks at the folder, beside those when something in it changes."""
 STANDBY_LOOK = 0.5
 """Seconds between two tries to take the lease while another worker holds it."""
-SCHEDULE_LOOK = 0.5
-"""Seconds between two looks whether the clock has jumped; what is due is looked at when it is."""
-ZONE_LOOK = 30.0
-"""Seconds between two looks at the machine's time zone."""
 SETTLE_LOOK = 1.0
 """Seconds between two tries to record what became of a run while the file cannot be written."""
-TROUBLE_LOOK = 1.0
-"""Seconds until the next try where the record cannot be read or written."""
-NO_ROOM = 1.0
-"""Seconds until the next try where the system has no room for a process."""
-WARM_LOOK = 0.1
-"""Seconds between two looks whether an idle runner is there."""
 STARTS = 3
 """How often in a row a run's process may die before a step began."""
 
@@ -89,32 +76,30 @@ class Worker:
         self._identity = leases.Identity()
         self._database = Database(config.database)
         self._changes = Changes(config.database)
-        self._catalogue = Catalogue(config.folder, self._database)
+        self._stopping = Stopping()
+        self._folder = FolderWatch(
+            config.folder, self._database, self._stopping, tell, self._complain
+        )
+        self._pool = Pool(config, self._stopping, self._complain, wanted=warm, may_fork=may_fork)
+        self._timekeeper = Timekeeper(
+            self._database, self._stopping, self._complain, self._changes.forget
+        )
         self._deliverer = Deliverer(config, self._database, tell)
         self._running: dict[str, _Walked] = {}
         self._cancelling: set[str] = set()
         self._failed_starts: dict[str, int] = {}
         self._taken_over: list[str] = []
-        self._children = Children(config.folder, config.database, may_fork=may_fork)
-        self._warm: deque[RunnerProcess] = deque()
-        self._warm_wanted = warm
         self._pokes = Pokes(config.database)
         self._news = asyncio.Event()
-        self._next_due: int | None = None
-        self._due_known = asyncio.Event()
-        self._jumps = following.Jumps()
         self._next_wake: int | None = None
-        self._looked = asyncio.Event()
-        self._stopped = asyncio.Event()
         self._when_idle = False
         self._lost = False
-        self._env_said = ""
 
     def stop(self) -> None:
         """End gently: runs are interrupted and queued for the next worker."""
-        self._stopped.set()
+        self._stopping.set()
         self._news.set()
-        self._due_known.set()
+        self._timekeeper.wake()
 
     def stop_when_idle(self) -> None:
         """End once nothing runs, is queued or sleeps: nobody waits for this worker any more."""
@@ -151,7 +136,7 @@ class Worker:
                 if pipe is not None:
                     loop.remove_reader(pipe)
                 self._pokes.close(remove=not self._lost)
-                self._children.close()
+                self._pool.close()
         finally:
             self._changes.close()
             if not self._lost:
@@ -162,7 +147,7 @@ class Worker:
 
     async def _take_lease(self) -> bool:
         told = False
-        while not self._stopped.is_set():
+        while not self._stopping.is_set:
             if await self._database.write(self._take_over):
                 return True
             if self._when_idle:
@@ -171,7 +156,7 @@ class Worker:
             if not told:
                 self._tell("another worker holds the lease: standing by")
                 told = True
-            await self._wait(STANDBY_LOOK)
+            await self._stopping.wait(STANDBY_LOOK)
         return False
 
     def _take_over(self, connection: sqlite3.Connection) -> bool:
@@ -193,12 +178,12 @@ class Worker:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
-            looking = group.create_task(self._watch_folder())
-            group.create_task(self._keep_warm())
-            group.create_task(self._reap_strangers())
-            group.create_task(self._watch_zone())
+            looking = group.create_task(self._folder.run())
+            group.create_task(self._pool.keep(self._has_free_core))
+            group.create_task(self._pool.reap_strangers())
             group.create_task(self._deliverer.run())
-            group.create_task(self._watch_schedules())
+            group.create_task(self._timekeeper.watch_zone())
+            group.create_task(self._fire())
             try:
                 await self._watch_record(group)
             finally:
@@ -209,16 +194,14 @@ class Worker:
 
     async def _watch_record(self, group: asyncio.TaskGroup) -> None:
         # What the folder holds now counts, not what the worker before found in it.
-        while not (self._looked.is_set() or self._stopped.is_set()):
-            await self._wait(LOOK)
+        await self._stopping.first(self._folder.looked, LOOK)
         # The first look comes at once: what waits from before must not wait for a change.
         changed = True
-        while not self._stopped.is_set():
+        while not self._stopping.is_set:
             try:
                 if changed:
                     self._deliverer.wake()
-                    self._next_due = await self._database.read(schedules.next_due)
-                    self._due_known.set()
+                    await self._timekeeper.look()
                     await self._start_queued(group)
                     await self._pass_on_cancels(group)
                     self._next_wake = await self._database.read(claims.next_wake)
@@ -231,11 +214,19 @@ class Worker:
                     return
             except StorageError as error:
                 self._complain(str(error))
-                await self._wait(TROUBLE_LOOK)
+                await self._stopping.wait(TROUBLE_LOOK)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), LOOK)
             self._news.clear()
             changed = await self._has_changed()
+
+    async def _fire(self) -> None:
+        # A schedule that stands in a file that is gone must not fire once more.
+        await self._stopping.first(self._folder.looked, LOOK)
+        await self._timekeeper.fire()
+
+    def _has_free_core(self) -> bool:
+        return len(self._running) < (os.cpu_count() or 1)
 
     async def _has_changed(self) -> bool:
         try:
@@ -243,7 +234,7 @@ class Worker:
         except (StorageError, sqlite3.Error) as error:
             self._complain(str(named(error, self._config.database)))
             self._changes.close()
-            await self._wait(TROUBLE_LOOK)
+            await self._stopping.wait(TROUBLE_LOOK)
             return False
 
     def _retire(self, connection: sqlite3.Connection) -> bool:
@@ -261,7 +252,7 @@ class Worker:
         return True
 
     async def _start_queued(self, group: asyncio.TaskGroup) -> None:
-        while len(self._running) < self._max_runs and not self._stopped.is_set():
+        while len(self._running) < self._max_runs and not self._stopping.is_set:
             busy = self._busy_keys()
             if not await self._database.read(lambda c, busy=busy: claims.has_queued(c, busy)):
                 return
@@ -275,10 +266,10 @@ class Worker:
             env = await self._read_env_for(claim)
             if env is None:
                 continue
-            runner = self._take_warm() or await self._start_runner()
+            runner = await self._pool.take()
             if runner is None:
                 await self._until_recorded(claim, lambda _, it=claim: self._release(it))
-                await self._wait(NO_ROOM)
+                await self._stopping.wait(NO_ROOM)
                 return
             config = self._config
             limits = (config.max_result_bytes, config.max_memory_bytes)
@@ -310,20 +301,6 @@ class Worker:
     ) -> tuple[Claim, str | None] | None:
         claim = claims.claim_next(connection, self._identity.holder, busy)
         return None if claim is None else (claim, catalog.file_of(connection, claim.workflow_id))
-
-    async def _start_runner(self) -> RunnerProcess | None:
-        try:
-            return RunnerProcess(await self._children.start())
-        except OSError as error:
-            self._complain(f"no process could be started: {error}")
-            return None
-
-    def _take_warm(self) -> RunnerProcess | None:
-        while self._warm:
-            runner = self._warm.popleft()
-            if runner.is_alive:
-                return runner
-        return None
 
     async def _refuse(self, claim: Claim) -> None:
         error = ErrorInfo(
@@ -363,9 +340,9 @@ class Worker:
                 if str(error) != trouble:
                     trouble = str(error)
                     self._tell(f"run {claim.run_id}: {trouble}")
-            if self._stopped.is_set():
+            if self._stopping.is_set:
                 return
-            await self._wait(SETTLE_LOOK)
+            await self._stopping.wait(SETTLE_LOOK)
 
     async def _settle(self, runner: RunnerProcess, claim: Claim, code: int, trouble: str) -> None:
         """Record the end of a run whose process ended without recording it."""
@@ -381,7 +358,7 @@ class Worker:
         error = ErrorInfo("ProcessDied", f"{why} ({trouble})" if trouble else why)
         if claim.run_id in self._cancelling:
             await self._database.write(lambda c: claims.finish(c, claim, "cancelled"))
-        elif self._stopped.is_set():
+        elif self._stopping.is_set:
             await self._database.write(lambda c: claims.release(c, claim, "interrupted"))
         elif await self._failed_to_start(claim):
             await self._database.write(lambda c: claims.finish(c, claim, "failed", error))
@@ -408,117 +385,10 @@ class Worker:
                 held.runner.end()
             )  # it has heard of it itself: here it is made certain
 
-    async def _watch_schedules(self) -> None:
-        """Fire what is due. On its own, since a fire must not wait until a process has started."""
-        while not (self._looked.is_set() or self._stopped.is_set()):
-            await self._wait(LOOK)
-        jumped = True  # as after a jump: who knows what the clock and the zone were before
-        while not self._stopped.is_set():
-            try:
-                if jumped:
-                    await self._follow_zones()
-                    await self._fire()
-                elif self._next_due is not None and self._next_due <= time.time():
-                    await self._fire()
-                jumped = self._jumps.seen()
-            except StorageError as error:
-                self._complain(str(error))
-                await self._wait(TROUBLE_LOOK)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._due_known.wait(), self._until_next_due())
-            self._due_known.clear()
-
-    def _until_next_due(self) -> float:
-        """Return how long to sleep: a laptop's clock may jump meanwhile, so it is never long."""
-        if self._next_due is None:
-            return SCHEDULE_LOOK
-        return min(max(self._next_due - time.time(), 0.001), SCHEDULE_LOOK)
-
-    async def _fire(self) -> None:
-        """Do what is due, in as many short transactions as that takes."""
-        more = True
-        while more and not self._stopped.is_set():
-            done = await self._database.write(lambda c: scheduler.tick(c, int(time.time())))
-            more = done.more
-        self._next_due = await self._database.read(schedules.next_due)
-        self._changes.forget()
-
-    async def _watch_folder(self) -> None:
-        changed = asyncio.Event()
-        ear = FolderEar(self._config.folder, changed)
-        listening: asyncio.Task[None] | None = None
-        try:
-            while not self._stopped.is_set():
-                if listening is None or listening.done():
-                    listening = asyncio.create_task(ear.listen())
-                try:
-                    await self._catalogue.refresh()
-                    self._looked.set()
-                    self._tell_of_env(self._catalogue.env_said)
-                except StorageError as error:
-                    self._complain(str(error))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), FOLDER_LOOK)
-                changed.clear()
-                ear.check()
-        finally:
-            if listening is not None:
-                listening.cancel()
-                await asyncio.gather(listening, return_exceptions=True)
-
-    def _tell_of_env(self, said: str) -> None:
-        if said and said != self._env_said:
-            self._tell(said)
-        self._env_said = said
-
-    async def _watch_zone(self) -> None:
-        while not self._stopped.is_set():
-            with suppress(StorageError):
-                await self._follow_zones()
-            await self._wait(ZONE_LOOK)
-
-    async def _follow_zones(self) -> None:
-        """Compute pointers anew where the machine is in another zone, or a zone's data is new."""
-        local = await asyncio.to_thread(following.refreshed_local_zone)
-        if await self._database.read(lambda c: following.is_astray(c, local)):
-            now = int(time.time())
-            await self._database.write(lambda c: following.follow_zones(c, now, local))
-
-    async def _keep_warm(self) -> None:
-        """Keep an idle runner ready: a run then starts in milliseconds."""
-        while not self._stopped.is_set():
-            while self._warm and not self._warm[0].is_alive:
-                await self._warm.popleft().reap()
-            if len(self._warm) < self._warm_wanted and self._may_refill():
-                runner = await self._start_runner()
-                if runner is None:
-                    await self._wait(NO_ROOM)
-                    continue
-                self._warm.append(runner)
-            await self._wait(WARM_LOOK)
-
-    def _may_refill(self) -> bool:
-        # In the middle of a burst it would only slow down the runs that are there.
-        has_core = len(self._running) < (os.cpu_count() or 1)
-        return has_core and self._config.database.exists()
-
-    async def _reap_strangers(self) -> None:
-        """Reap what runs have left behind, and what has ended since."""
-        seen: set[int] = set()
-        while not self._stopped.is_set():
-            seen = reap_strangers(self._children.pids, seen)
-            await self._wait(FOLDER_LOOK)
-
     async def _end_runs(self) -> None:
-        for runner in self._warm:
-            runner.dismiss()
+        self._pool.dismiss()
         held = list(self._running.values())
         for walked in held:
             walked.runner.stop()
         await asyncio.gather(*[walked.runner.end() for walked in held])
         await asyncio.gather(*[walked.task for walked in held], return_exceptions=True)
-
-    async def _wait(self, seconds: float) -> None:
-        """Wait, but no longer than until this worker is stopped."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), seconds)
