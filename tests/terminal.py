@@ -99,5 +99,6 @@ class Terminal:
 
 
 def _take_terminal() -> None:
-    """Make the terminal the one that controls the new process."""
+    """Make the terminal the one that controls the new process, which hears ctrl-c."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may hear none
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 RUN = "run-1"
 
 
-class Died(BaseException):
-    """The process is gone here."""
+class Died(GeneratorExit):
+    """The process is gone here: the walk is thrown away as it stands."""
 
 
 @dataclass
