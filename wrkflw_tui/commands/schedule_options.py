@@ -29,8 +29,12 @@ FLAGS = {
 """The flag of each setting."""
 _HELP = {
     "timezone": ("Z", "a time zone, such as Europe/Berlin (default: local, this machine's)"),
-    "overlap": ("", "what to do while the run before still goes (default: skip)"),
-    "catch_up": ("", "which missed fires to make up for (default: latest)"),
+    "overlap": (
+        "HOW",
+        "while the run before still goes: skip (default), queue_one, queue_all, cancel_previous"
+        " or allow",
+    ),
+    "catch_up": ("WHICH", "missed fires to make up for: none, latest (default) or all"),
     "late_limit": ("TIME", "how late one may be made up for: 36h, unlimited, or auto (default)"),
     "jitter": ("TIME", "put each fire off by up to this, such as 5m (default: 0)"),
     "pause_after_failures": ("N", "pause it after so many failures in a row (default: 0, never)"),
@@ -88,7 +92,7 @@ def _settings(parser: Parser, more: str) -> None:
             dest=name,
             help=help,
             choices=_CHOICES.get(name),
-            metavar=metavar or None,
+            metavar=metavar,
             nargs="+" if name == "exclude" else None,
         )
     as_json(parser)
