@@ -55,12 +55,9 @@ class WeekView(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         """The days, and the fires of one."""
-        is_wide = app_of(self).size.width >= WIDE
-        ruler, room = (RULER, 72) if is_wide else (NARROW_RULER, 48)
-        columns = (Column("day", 12), Column(ruler, room), Column("fires", 6, right=True))
         with Vertical(id="box") as box:
             box.border_title = "The coming days"
-            yield Rows(columns, id="days")
+            yield Rows(_columns(is_wide=False), id="days")
             yield Static(id="day", markup=False)
             fires = (Column("at", 5), Column("workflow"), Column("when", 16), Column("in words"))
             yield Rows(fires, id="day-fires")
@@ -71,6 +68,13 @@ class WeekView(ModalScreen[str | None]):
         self.query_one("#days").focus()
         self._show_days()
         cast("WrkflwApp", app_of(self)).do(self._compute())
+
+    def on_resize(self) -> None:
+        """Give the hours the room that there is."""
+        days = self.query_one("#days", Rows)
+        days.columns = _columns(is_wide=app_of(self).size.width >= WIDE)
+        days.refresh()
+        self._show_days()
 
     async def _compute(self) -> None:
         from wrkflw_tui.schedules.ahead import ahead
@@ -140,6 +144,11 @@ class WeekView(ModalScreen[str | None]):
     def action_close(self) -> None:
         """Go back to the list."""
         self.dismiss(None)
+
+
+def _columns(*, is_wide: bool) -> tuple[Column, ...]:
+    ruler, room = (RULER, 72) if is_wide else (NARROW_RULER, 48)
+    return Column("day", 12), Column(ruler, room), Column("fires", 6, right=True)
 
 
 def _hour(amount: int, room: int) -> tuple[str, Role]:
