@@ -271,7 +271,7 @@ def test_a_range_is_filled_in_once_after_a_look(shell: Shell) -> None:
     done = "SELECT count(*) FROM wrkflw_workflow_runs WHERE status = 'success'"
     wait_until(lambda: shell.bench.rows(done) == [(3,)], "three runs", shell.bench)
     assert shell(*call).out == ""
-    assert "3 has run" in shell(*call, "--dry-run").err
+    assert "3 ran already" in shell(*call, "--dry-run").err
     said = shell("schedules", "backfill", "twice", "2024-11-03", "2024-11-01")
     assert (said.code, "FROM is after UNTIL" in said.err) == (2, True)
 

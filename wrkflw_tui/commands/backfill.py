@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.schedules.actions import Filling
     from wrkflw_tui.store.schedules import ScheduleRow
 
-STATES = {"runs": "will run", "fired": "has run", "waits": "waits to run"}
+STATES = {"runs": "will run", "fired": "ran already", "waits": "waiting"}
 """What a backfill does with an instant, in words."""
 SHOWN = 20
 """How many instants a person is shown."""

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 STATES: dict[str, tuple[str, text.Role]] = {
     "runs": ("● will run", "good"),
-    "fired": ("✓ has run", "muted"),
-    "waits": ("◌ waits to run", "wait"),
+    "fired": ("✓ ran already", "muted"),
+    "waits": ("◌ waiting", "wait"),
 }
 """What becomes of an instant, in words."""
 FORM = "%Y-%m-%d %H:%M"
