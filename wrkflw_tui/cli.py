@@ -125,23 +125,38 @@ def _on_schedules(config: Config, options: argparse.Namespace) -> int:
     match options.action:
         case None | "list":
             return schedules.list_schedules(config, as_json=options.json)
-        case "add":
-            policy = (options.overlap, options.catch_up)
-            return schedules.add(
-                config, options.id, options.cron, options.zone, options.input, *policy
-            )
-        case "pause":
-            return schedules.pause(config, options.schedule)
-        case "resume":
-            return schedules.resume(config, options.schedule)
-        case "remove":
-            return schedules.remove(config, options.schedule)
+        case "add" | "edit":
+            return _settle_schedule(config, options)
         case "trigger":
             how = _following(options, options.wait)
             return schedules.trigger(config, options.schedule, how, as_json=options.json)
-        case _:
+        case "backfill":
+            from wrkflw_tui.commands.backfill import Range, backfill
+
+            wanted = Range(options.since, options.until, options.dry_run, options.yes)
+            return backfill(config, options.schedule, wanted, as_json=options.json)
+        case "next":
+            from wrkflw_tui.commands.next_fires import next_fires
+
             which = (options.schedule, options.cron, options.zone)
-            return schedules.next_fires(config, options.amount, *which, as_json=options.json)
+            return next_fires(config, options.amount, *which, as_json=options.json)
+        case "pause":
+            given = (options.until, options.note)
+            return schedules.pause(config, options.schedule, *given, as_json=options.json)
+        case _:
+            work = {
+                "resume": schedules.resume, "skip": schedules.skip, "remove": schedules.remove
+            }  # fmt: skip
+            return work[options.action](config, options.schedule, as_json=options.json)
+
+
+def _settle_schedule(config: Config, options: argparse.Namespace) -> int:
+    from wrkflw_tui.commands import scheduling
+
+    given = scheduling.given(options)
+    if options.action == "add":
+        return scheduling.add(config, options.id, given, options.input, as_json=options.json)
+    return scheduling.edit(config, options.schedule, given, options.input, as_json=options.json)
 
 
 def _on_secrets(config: Config, options: argparse.Namespace) -> int:

@@ -37,7 +37,8 @@ def test_the_commands_are_all_there() -> None:
         *("prune", "backup"),
     }
     assert {name[1] for name in ALL if name[:1] == ("schedules",) and len(name) == 2} == {
-        *("list", "add", "pause", "resume", "remove", "next", "trigger"),
+        *("list", "add", "edit", "pause", "resume", "remove", "next", "trigger"),
+        *("skip", "backfill"),
     }
     assert {name[1] for name in ALL if name[:1] == ("secrets",) and len(name) == 2} == {
         *("list", "set", "remove"),

@@ -19,7 +19,7 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    monkeypatch.setattr("wrkflw_tui.tui.cron.zone_name", lambda _timezone: "UTC")
+    monkeypatch.setattr("wrkflw_tui.schedules.pointers.local_zone", lambda: "UTC")
     for widget in (Input, TextArea):
         monkeypatch.setattr(widget, "_restart_blink", lambda _self: None, raising=False)
         monkeypatch.setattr(widget, "_toggle_cursor", lambda _self: None, raising=False)

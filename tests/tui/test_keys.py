@@ -281,7 +281,7 @@ async def test_a_schedule_is_added(app: WrkflwApp, database: Path) -> None:
         await pilot.press("ctrl+s")
         await pilot.pause()
         assert isinstance(app.screen, ScheduleEditor)
-        app.screen.query_one("#cron", Input).value = "30 9 * * 1-5"
+        app.screen.query_one("#timing", Input).value = "30 9 * * 1-5"
         await pilot.pause()
         assert "Mon 03 Aug 2026 09:30" in said_by(preview)
         await pilot.press("ctrl+s")

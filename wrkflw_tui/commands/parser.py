@@ -4,41 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from wrkflw_tui.commands import completion, values
+from wrkflw_tui.commands import completion, options, schedule_options, values
 from wrkflw_tui.commands.exits import TABLE
+from wrkflw_tui.commands.options import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-RUN = "RUN"
-RUN_HELP = "a run's id, how it begins or ends, @latest, or @latest:WORKFLOW"
-INPUT_HELP = (
-    "the input: key=value pairs, JSON, @FILE with JSON, or @- for standard input;"
-    " what comes later holds over what came before"
-)
-
-
-class Parser(argparse.ArgumentParser):
-    """Suggests what may have been meant."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the call, and end."""
-        wrong = re.match(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message)
-        if wrong is not None:
-            from wrkflw_tui.commands.looking import near_to
-
-            known = [word.strip(" '") for word in wrong[3].split(",")]
-            near = near_to(wrong[2], known, 0.6)
-            instead = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
-            kinds = {"COMMAND": "command", "ACTION": "action"}
-            what = kinds.get(wrong[1], f"choice for {wrong[1]}")
-            message = f"there is no {what} {wrong[2]!r}; {instead}"
-        self.print_usage(sys.stderr)
-        self.exit(2, f"wrkflw-tui: {message}\n")
 
 
 def read(arguments: Sequence[str]) -> argparse.Namespace:
@@ -80,7 +53,7 @@ def make_parser() -> Parser:
 
     _add_runs(make)
     _add_telling(make)
-    _add_schedules(make, places)
+    schedule_options.add(make, places)
     _add_secrets(make, places)
     _add_rest(make)
     return parser
@@ -100,13 +73,13 @@ def _places() -> Parser:
 
 def _add_runs(make: Callable[..., Parser]) -> None:
     listed = make("list", "list the workflows, with their last and next runs")
-    _json(listed)
+    options.as_json(listed)
     run = make("run", "run a workflow", epilog=_RUN_EPILOG)
-    _completed(run, "id", "ID", "a workflow's id", completion.workflow_ids)
-    _input(run)
-    _followed(run, "the run")
+    options.completed(run, "id", "ID", "a workflow's id", completion.workflow_ids)
+    options.with_input(run)
+    options.followed(run, "the run")
     runs = make("runs", "list runs, newest first")
-    _completed(runs, "--workflow", "ID", "only of this workflow", completion.workflow_ids)
+    options.completed(runs, "--workflow", "ID", "only of this workflow", completion.workflow_ids)
     runs.add_argument(
         "--status",
         choices=values.STATUSES,
@@ -121,17 +94,17 @@ def _add_runs(make: Callable[..., Parser]) -> None:
     )
     runs.add_argument("--text", help="only where this is in an input, an output or an error")
     runs.add_argument("--limit", type=values.positive, default=20, metavar="N", help="default: 20")
-    _json(runs)
+    options.as_json(runs)
     show = make("show", "show a run: its steps, what went wrong, what it waits for")
-    _completed(show, "run", RUN, RUN_HELP, completion.run_ids)
+    options.completed(show, "run", options.RUN, options.RUN_HELP, completion.run_ids)
     show.add_argument("--all", action="store_true", help="every attempt at every step and item")
     show.add_argument(
         "-f", "--follow", action="store_true", help="follow it until it ends, as `run` does"
     )
-    _limits(show)
-    _json(show)
+    options.limits(show)
+    options.as_json(show)
     logs = make("logs", "print what a run has printed")
-    _completed(logs, "run", RUN, RUN_HELP, completion.run_ids)
+    options.completed(logs, "run", options.RUN, options.RUN_HELP, completion.run_ids)
     logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
     logs.add_argument("--step", metavar="PATH", help="only of this step and what is below it")
     logs.add_argument("--stream", choices=("stdout", "stderr"), help="only of this stream")
@@ -142,78 +115,30 @@ def _add_runs(make: Callable[..., Parser]) -> None:
 
 def _add_telling(make: Callable[..., Parser]) -> None:
     cancel = make("cancel", "cancel runs; what they have done stays on record")
-    _completed(cancel, "runs", RUN, RUN_HELP, completion.run_ids, nargs="+")
+    options.completed(cancel, "runs", options.RUN, options.RUN_HELP, completion.run_ids, nargs="+")
     answer = make("answer", "answer a run's question; without an answer, show the question")
-    _completed(answer, "run", RUN, RUN_HELP, completion.run_ids)
+    options.completed(answer, "run", options.RUN, options.RUN_HELP, completion.run_ids)
     answer.add_argument("given", nargs="*", metavar="ANSWER", help="JSON, @FILE, @- or key=value")
     answer.add_argument("--path", metavar="P", help="which question, where several are open")
     answer.add_argument("--key", metavar="K", help="which question of the step")
-    _awaited(answer)
+    options.awaited(answer)
     send = make("send", "send a run an event that it waits for, or will wait for")
-    _completed(send, "run", RUN, RUN_HELP, completion.run_ids)
+    options.completed(send, "run", options.RUN, options.RUN_HELP, completion.run_ids)
     send.add_argument("event", metavar="EVENT", help="the event's name")
     send.add_argument("given", nargs="*", metavar="PAYLOAD", help="JSON, @FILE, @- or key=value")
-    _awaited(send)
+    options.awaited(send)
     fork = make("fork", "start a new run over what came before a step of another")
-    _completed(fork, "run", RUN, RUN_HELP, completion.run_ids)
-    _completed(fork, "step", "STEP", "the path of the step to begin with", completion.step_paths)
-    _input(fork, "for that step, instead of the value in hand: ")
-    _followed(fork, "the new run")
-
-
-def _add_schedules(make: Callable[..., Parser], places: Parser) -> None:
-    schedules = make("schedules", "list, make and change schedules (without an action: list)")
-    _json(schedules)
-    actions = schedules.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
-
-    def act(name: str, help: str) -> Parser:
-        return actions.add_parser(
-            name,
-            parents=[places],
-            help=help,
-            description=help[0].upper() + help[1:] + ".",
-            allow_abbrev=False,
-        )
-
-    _json(act("list", "list all schedules, the soonest first"))
-    add = act("add", "schedule a workflow, and print the schedule's id")
-    _completed(add, "id", "ID", "a workflow's id", completion.workflow_ids)
-    add.add_argument("cron", metavar="CRON", help="such as '0 18 * * 1-5' or @daily, in quotes")
-    add.add_argument("--zone", default="local", metavar="Z", help="a time zone (default: local)")
-    _input(add)
-    add.add_argument(
-        "--overlap",
-        choices=("skip", "allow"),
-        default="skip",
-        help="what to do while the run before still goes (default: skip)",
+    options.completed(fork, "run", options.RUN, options.RUN_HELP, completion.run_ids)
+    options.completed(
+        fork, "step", "STEP", "the path of the step to begin with", completion.step_paths
     )
-    add.add_argument(
-        "--catch-up",
-        choices=("none", "latest"),
-        default="latest",
-        help="which missed fires to make up for (default: latest)",
-    )
-    which = "a schedule's id, how it begins, or the id of a workflow that has one"
-    for name, help in (
-        ("pause", "let a schedule fire no more until it is resumed"),
-        ("resume", "let a paused schedule go on"),
-        ("remove", "remove a schedule; its runs stay"),
-    ):
-        _completed(act(name, help), "schedule", "SCHEDULE", which, completion.schedule_ids)
-    coming = act("next", "print the next fires")
-    coming.add_argument("amount", nargs="?", type=values.positive, default=5, metavar="N")
-    _completed(coming, "--schedule", "SCHEDULE", f"only of {which}", completion.schedule_ids)
-    coming.add_argument("--cron", help="of an expression, to try it out")
-    coming.add_argument("--zone", default="local", metavar="Z", help="with --cron: a time zone")
-    _json(coming)
-    trigger = act("trigger", "start a run now, with a schedule's input")
-    _completed(trigger, "schedule", "SCHEDULE", which, completion.schedule_ids)
-    _followed(trigger, "the run")
+    options.with_input(fork, "for that step, instead of the value in hand: ")
+    options.followed(fork, "the new run")
 
 
 def _add_secrets(make: Callable[..., Parser], places: Parser) -> None:
     secrets = make("secrets", "list, set and remove secrets (without an action: list)")
-    _json(secrets)
+    options.as_json(secrets)
     actions = secrets.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
     for name, help in (
         ("list", "list the names of the secrets, and where each is held; never a value"),
@@ -228,14 +153,16 @@ def _add_secrets(make: Callable[..., Parser], places: Parser) -> None:
             allow_abbrev=False,
         )
         if name == "list":
-            _json(action)
+            options.as_json(action)
         else:
-            _completed(action, "name", "NAME", "the secret's name", completion.secret_names)
+            options.completed(action, "name", "NAME", "the secret's name", completion.secret_names)
 
 
 def _add_rest(make: Callable[..., Parser]) -> None:
     graph = make("graph", "draw a workflow, or how far a run of it is")
-    _completed(graph, "id", "ID", f"a workflow's id, or {RUN_HELP}", completion.drawn_ids)
+    options.completed(
+        graph, "id", "ID", f"a workflow's id, or {options.RUN_HELP}", completion.drawn_ids
+    )
     graph.add_argument("--mermaid", action="store_true", help="as a Mermaid flowchart")
     graph.add_argument(
         "--width", type=values.positive, metavar="N", help="columns (default: the terminal's)"
@@ -269,7 +196,7 @@ def _add_rest(make: Callable[..., Parser]) -> None:
 
 def _add_keeping(make: Callable[..., Parser]) -> None:
     prune = make("prune", "remove ended runs that are kept no longer", epilog=_PRUNE_EPILOG)
-    _completed(
+    options.completed(
         prune,
         "workflows",
         "WORKFLOW",
@@ -292,11 +219,11 @@ def _add_keeping(make: Callable[..., Parser]) -> None:
     prune.add_argument(
         "--dry-run", action="store_true", help="remove nothing, only say what would be"
     )
-    _json(prune)
+    options.as_json(prune)
     backup = make("backup", "copy the record, while runs go on, and verify the copy")
     backup.add_argument("file", metavar="FILE", help="where to")
     backup.add_argument("--force", action="store_true", help="replace FILE if it is there")
-    _json(backup)
+    options.as_json(backup)
 
 
 _PRUNE_EPILOG = """\
@@ -324,69 +251,3 @@ It follows the run, on a terminal or not, prints the result as JSON, and ends
 with the exit code that the run came to (see `wrkflw-tui --help`). Ctrl-c ends
 the following, not the run.
 """
-
-
-def _completed(
-    parser: argparse.ArgumentParser,
-    name: str,
-    metavar: str,
-    help: str,
-    completer: Callable[..., list[str]],
-    nargs: str | None = None,
-) -> None:
-    action = parser.add_argument(name, metavar=metavar, help=help, nargs=nargs)
-    action.completer = completer  # pyright: ignore[reportAttributeAccessIssue] - where argcomplete looks for it
-
-
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for a program"
-    )
-
-
-def _input(parser: argparse.ArgumentParser, what: str = "") -> None:
-    parser.add_argument(
-        "-i",
-        "--input",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="VALUE",
-        help=what + INPUT_HELP,
-    )
-
-
-def _followed(parser: argparse.ArgumentParser, what: str) -> None:
-    ways = parser.add_mutually_exclusive_group()
-    ways.add_argument(
-        "--wait",
-        action="store_true",
-        default=True,
-        help=f"follow {what} until it ends or waits to be told something (the default)",
-    )
-    ways.add_argument(
-        "-d", "--detach", dest="wait", action="store_false", help="print its id and end"
-    )
-    _limits(parser)
-    _json(parser)
-
-
-def _awaited(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--wait", action="store_true", help="follow the run, as `run` does")
-    _limits(parser)
-    _json(parser)
-
-
-def _limits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-q", "--quiet", action="store_true", help="while following: tell nothing but the end"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=values.seconds,
-        metavar="TIME",
-        help="follow no longer than this, such as 90s, 30m or 2h; the run goes on",
-    )
-    parser.add_argument(
-        "--cancel-on-interrupt", action="store_true", help="ctrl-c cancels the run, too"
-    )

@@ -48,6 +48,16 @@ def seconds(text: str) -> float:
     return float(found[1]) * _SECONDS.get(found[2], 1)
 
 
+def ago(text: str) -> timedelta | None:
+    """Read a length of time such as `7d` or `1h30m`, if it is one."""
+    from wrkflw_tui.schedules.duration import DurationError, parse_duration
+
+    try:
+        return parse_duration(text)
+    except DurationError:
+        return None
+
+
 def since(text: str) -> datetime:
     """Read an instant: how long ago, or a date and perhaps a time in the local zone."""
     if _LENGTH.fullmatch(text.strip()):

@@ -19,15 +19,19 @@ def late_since(connection: sqlite3.Connection, row: ScheduleRow, now: int) -> da
     It is late if its newest due instant has had no success within `expect_within`: the run
     failed, still goes, or was never started because no worker is there.
     """
+    limit = late_at(connection, row)
+    return None if limit is None or limit >= now else datetime.fromtimestamp(limit, UTC)
+
+
+def late_at(connection: sqlite3.Connection, row: ScheduleRow) -> int | None:
+    """Return the instant after which a schedule is late, if nothing happens until then."""
     grace = row.terms.expect_within
     if grace is None or row.paused:
         return None
-    if row.fire_at is not None and row.fire_at + grace < now:
-        return datetime.fromtimestamp(row.fire_at + grace, UTC)
+    limits = [] if row.fire_at is None else [row.fire_at + grace]
     newest = fires.latest(connection, row.schedule_id)
-    if newest is None or newest["status"] == "success":
-        return None
-    if newest["run_id"] is not None and newest["status"] is None:
-        return None  # its run is off the record
-    limit = newest["due_at"] + row.terms.jitter + grace
-    return datetime.fromtimestamp(limit, UTC) if limit < now else None
+    if newest is not None and newest["status"] != "success":
+        is_gone = newest["run_id"] is not None and newest["status"] is None
+        if not is_gone:  # off the record, it may have succeeded
+            limits.append(newest["due_at"] + row.terms.jitter + grace)
+    return min(limits, default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -10,6 +11,7 @@ from wrkflw_tui.engine.models import from_micros
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
     from datetime import datetime
 
     from wrkflw_tui.engine.models import RunStatus
@@ -99,6 +101,26 @@ def list_fires(
         {"id": schedule_id, "before": before, "limit": limit},
     )
     return [_fire(row) for row in rows]
+
+
+def last_fires(
+    connection: sqlite3.Connection, only: Collection[str] | None = None
+) -> dict[str, Fire]:
+    """Return the newest fire of each schedule, or of some, in one query."""
+    if only is not None:
+        named, values = "json_each(:ids) AS one", {"ids": json.dumps(list(only))}
+        key = "one.value"
+    else:
+        named, values, key = "wrkflw_schedules AS one", {"ids": ""}, "one.schedule_id"
+    rows = connection.execute(
+        f"SELECT fire.*, run.status FROM {named} CROSS JOIN wrkflw_schedule_fires AS fire"
+        f" ON fire.schedule_id = {key} AND (fire.due_at, fire.hand) = (SELECT due_at, hand"
+        f" FROM wrkflw_schedule_fires WHERE schedule_id = {key}"
+        " ORDER BY due_at DESC, hand DESC LIMIT 1)"
+        " LEFT JOIN wrkflw_workflow_runs AS run ON run.run_id = fire.run_id",
+        values,
+    )
+    return {row["schedule_id"]: _fire(row) for row in rows}
 
 
 def is_on_record(connection: sqlite3.Connection, schedule_id: str, due_at: int) -> bool:

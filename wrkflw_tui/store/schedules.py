@@ -220,7 +220,8 @@ def set_remark(connection: sqlite3.Connection, schedule_id: str, remark: str) ->
 def set_failures(connection: sqlite3.Connection, schedule_id: str, failures: int) -> None:
     """Count how many of its runs have failed in a row."""
     connection.execute(
-        "UPDATE wrkflw_schedules SET failures = ? WHERE schedule_id = ?", (failures, schedule_id)
+        "UPDATE wrkflw_schedules SET failures = ?, revision = ? WHERE schedule_id = ?",
+        (failures, next_revision(connection), schedule_id),
     )
 
 
@@ -299,6 +300,31 @@ def list_schedules(connection: sqlite3.Connection) -> list[ScheduleRow]:
         " ORDER BY paused, next_at IS NULL, next_at, workflow_id"
     )
     return [_schedule(row) for row in rows]
+
+
+def changed_since(connection: sqlite3.Connection, revision: int) -> tuple[int, list[ScheduleRow]]:
+    """Return what has changed since a revision, also what is gone, and the newest revision."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS}, revision FROM wrkflw_schedules WHERE revision > ?", (revision,)
+    ).fetchall()
+    newest = max((row["revision"] for row in rows), default=revision)
+    return newest, [_schedule(tuple(row)[:-1]) for row in rows]
+
+
+def count(connection: sqlite3.Connection) -> int:
+    """Return how many schedules there are."""
+    row = connection.execute("SELECT count(*) FROM wrkflw_schedules WHERE gone = 0").fetchone()
+    return cast("int", row[0])
+
+
+def run_since(connection: sqlite3.Connection, revision: int) -> set[str]:
+    """Return the schedules of which a run has changed since a revision."""
+    rows = connection.execute(
+        "SELECT DISTINCT schedule_id FROM wrkflw_workflow_runs WHERE revision > ?"
+        " AND schedule_id IS NOT NULL",
+        (revision,),
+    )
+    return {cast("str", row["schedule_id"]) for row in rows}
 
 
 def find(connection: sqlite3.Connection, schedule_id: str) -> ScheduleRow | None:
@@ -413,7 +439,7 @@ def _columns_of(terms: ScheduleTerms) -> dict[str, object]:
     return {**values, "exclude": json.dumps(terms.exclude)}
 
 
-def _schedule(row: sqlite3.Row) -> ScheduleRow:
+def _schedule(row: sqlite3.Row | tuple[Any, ...]) -> ScheduleRow:
     values = dict(zip(_NAMES, row, strict=True))
     terms: dict[str, Any] = {name: values.pop(name) for name in _TERMS}
     terms["exclude"] = tuple(json.loads(terms["exclude"])) if terms["exclude"] != "[]" else ()

@@ -11,7 +11,6 @@ from wrkflw_tui.engine.models import ACTIVE, RunSummary
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wrkflw_tui.engine.models import RunStatus
     from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
     from wrkflw_tui.store.notices import Notice
     from wrkflw_tui.store.questions import Asked
@@ -39,9 +38,14 @@ class ScheduleState:
 
     row: ScheduleRow
     last: Fire | None
-    last_status: RunStatus | None
     words: str = ""
-    """Its expression in words."""
+    """Its timing in words."""
+    late_at: int | None = None
+    """When it is late, in seconds since the epoch, if nothing happens until then."""
+
+    def is_late(self, now: float) -> bool:
+        """Tell whether a success that was expected has not come."""
+        return self.late_at is not None and self.late_at < now
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,9 @@ class Known:
     """Runs by id, as far as they have been read."""
     forgotten: int = 0
     """How often all runs had to be forgotten, so that pages have to be read anew."""
+    _planned: dict[str, list[ScheduleState]] = field(
+        default_factory=dict[str, "list[ScheduleState]"]
+    )
     _removed: deque[str] = field(default_factory=lambda: deque[str](maxlen=REMEMBERED))
 
     def take(self, change: Change) -> None:
@@ -87,6 +94,9 @@ class Known:
             self.loaded = True
         if change.schedules is not None:
             self.schedules = change.schedules
+            self._planned.clear()
+            for state in change.schedules:
+                self._planned.setdefault(state.row.workflow_id, []).append(state)
         if change.questions is not None:
             self.questions = change.questions
         self._forget(change.removed)
@@ -142,7 +152,7 @@ class Known:
 
     def schedules_of(self, workflow_id: str) -> list[ScheduleState]:
         """Return the schedules of one workflow, the soonest first."""
-        return [state for state in self.schedules if state.row.workflow_id == workflow_id]
+        return self._planned.get(workflow_id, [])
 
     def next_fire(self, workflow_id: str) -> int | None:
         """Return when a workflow fires next, in seconds since the epoch."""

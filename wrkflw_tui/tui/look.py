@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from wrkflw_tui.store import catalog, checking, notices, questions, schedules
+from wrkflw_tui.store import catalog, checking, notices, questions
 from wrkflw_tui.store.removed import removed_now, removed_since
 from wrkflw_tui.store.summaries import first_runs, revision_now
-from wrkflw_tui.tui.known import HISTORY, Catalog, Change, ScheduleState
+from wrkflw_tui.tui.known import HISTORY, Catalog, Change
+from wrkflw_tui.tui.look_schedules import ScheduleLook
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
-
-    from wrkflw_tui.engine.models import RunStatus
 
 PAGE = 100
 """How many runs are read at first."""
@@ -32,7 +30,7 @@ class Look:
         self._finding: str | None = None
         self._told = 0
         self._catalog: tuple[int, int] | None = None
-        self._schedules: tuple[ScheduleState, ...] | None = None
+        self._schedules = ScheduleLook(connection)
 
     def first(self) -> Change:
         """Read what the lists show at first: not every run that ever was."""
@@ -43,7 +41,7 @@ class Look:
             self._told = notices.newest(self._connection)
             found = self._read_catalog()
             runs = first_runs(self._connection, PAGE, HISTORY)
-            planned = self._read_schedules() or ()
+            planned = self._schedules.first()
             asked = tuple(questions.of_all(self._connection))
             problem = self._read_finding() or ""
         finally:
@@ -62,9 +60,10 @@ class Look:
             return self._first_after_many()
         self._removed, gone = removed
         changed = runs_since(self._connection, self._revision)
+        planned = self._schedules.again(self._revision, gone)
         if changed:
             self._revision = changed[-1].revision
-        found, planned, problem = self._read_catalog(), self._read_schedules(), self._read_finding()
+        found, problem = self._read_catalog(), self._read_finding()
         # Who asks, or is answered, is a run that changed.
         asked = tuple(questions.of_all(self._connection)) if changed or gone else None
         told = tuple(notices.since(self._connection, self._told))
@@ -93,32 +92,3 @@ class Look:
             tuple(catalog.list_files(self._connection)),
             tuple(catalog.list_workflows(self._connection)),
         )
-
-    def _read_schedules(self) -> tuple[ScheduleState, ...] | None:
-        states = tuple(self._state(row) for row in schedules.list_schedules(self._connection))
-        if states == self._schedules:
-            return None
-        self._schedules = states
-        return states
-
-    def _state(self, row: schedules.ScheduleRow) -> ScheduleState:
-        fires = schedules.list_fires(self._connection, row.schedule_id, limit=1)
-        last = fires[0] if fires else None
-        status: RunStatus | None = None
-        if last is not None and last.run_id is not None:
-            found = self._connection.execute(
-                "SELECT status FROM wrkflw_workflow_runs WHERE run_id = ?", (last.run_id,)
-            ).fetchone()
-            status = None if found is None else found[0]
-        return ScheduleState(row, last, status, _in_words(row.timing))
-
-
-@lru_cache(maxsize=256)
-def _in_words(expression: str) -> str:
-    # Imported here: a record without schedules need not pay for it.
-    from wrkflw_tui.schedules.when import describe_timing, parse_timing
-
-    try:
-        return describe_timing(parse_timing(expression))
-    except ValueError as error:
-        return str(error)

@@ -1,4 +1,4 @@
-"""A new schedule: for which workflow, when, and with what input."""
+"""A schedule made or changed: for which workflow, when, with what input and on what terms."""
 
 from __future__ import annotations
 
@@ -12,62 +12,56 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from wrkflw_tui.engine.terms import ScheduleTerms
-from wrkflw_tui.tui import text
-from wrkflw_tui.tui.cron import LOCAL, plan, zone_name
+from wrkflw_tui.forms.schedule_terms import as_texts, problems, read_terms
+from wrkflw_tui.tui import cron, text
 from wrkflw_tui.tui.deeds import schema_of
+from wrkflw_tui.tui.screens.policy_words import CATCH_UP, OVERLAP
 from wrkflw_tui.tui.widgets.form import SchemaForm
 from wrkflw_tui.tui.widgets.key_bar import KeyBar
 from wrkflw_tui.tui.widgets.page import say
+from wrkflw_tui.tui.widgets.setting_row import SettingRow, Zones
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from textual.app import ComposeResult
 
     from wrkflw_tui.store.catalog import CatalogEntry
-    from wrkflw_tui.tui.app import WrkflwApp
+    from wrkflw_tui.store.schedules import ScheduleRow
 
 
 ROOM = 11
 """Lines that the frame and the buttons take."""
+HINT = "0 18 * * 1-5, @daily, every 15m, once 2026-12-01T08:00"
+LABELS = {
+    "overlap": ("overlap", ""),
+    "catch_up": ("catch up", ""),
+    "late_limit": ("late limit", "how late one is made up for: auto, 36h, unlimited"),
+    "jitter": ("jitter", "put off by up to this, such as 5m"),
+    "pause_after_failures": ("pause after", "failures in a row; 0 for never"),
+    "expect_within": ("expect within", "LATE without a success within this, such as 1h"),
+    "max_runs": ("max runs", "how often it fires at most"),
+    "start_at": ("start", "not before, such as 2026-12-01T08:00"),
+    "end_at": ("end", "not after"),
+    "exclude": ("exclude", "dates, such as 2026-12-24, 2026-12-25"),
+    "note": ("note", "what it is for"),
+}
+CHOICES = {"overlap": OVERLAP, "catch_up": CATCH_UP}
 
 
 @dataclass(frozen=True, slots=True)
-class NewSchedule:
+class Planned:
     """What was asked for."""
 
     workflow_id: str
-    cron: str
+    terms: ScheduleTerms
     zone: str
+    """The zone that was shown."""
     input: str
 
 
-async def add_schedule(app: WrkflwApp, workflow_id: str | None) -> None:
-    """Ask for a schedule and put it on record."""
-    entries = app.known.catalog.workflows
-    if not entries:
-        app.say("there is no workflow to schedule yet")
-        return
-    now = app.clock()
-    made = await app.push_screen_wait(ScheduleEditor(entries, workflow_id, now))
-    if made is None:
-        return
-    terms = ScheduleTerms(timing=made.cron)
-    now = int(app.clock().timestamp())
-
-    def put(connection: sqlite3.Connection) -> str:
-        from wrkflw_tui.schedules import actions
-
-        return actions.add(connection, made.workflow_id, terms, made.input, now, made.zone)
-
-    done = await app.write(put)
-    if done is not None:
-        app.say(f"{made.workflow_id} is scheduled")
-
-
-class ScheduleEditor(ModalScreen[NewSchedule | None]):
+class ScheduleEditor(ModalScreen[Planned | None]):
     """Returns the schedule, or `None`."""
 
     CSS_PATH = "schedule_editor.tcss"
@@ -79,92 +73,132 @@ class ScheduleEditor(ModalScreen[NewSchedule | None]):
         Binding(
             "f2,ctrl+j", "toggle_json", "JSON", id="schedule.json", key_display="F2", priority=True
         ),
+        Binding("f3", "settings", "Settings", id="schedule.settings", key_display="F3"),
         Binding("escape", "cancel", "Cancel", id="schedule.cancel"),
     ]  # fmt: skip
 
     def __init__(
-        self, entries: Sequence[CatalogEntry], workflow_id: str | None, now: datetime
+        self,
+        entries: Sequence[CatalogEntry],
+        workflow_id: str | None,
+        now: datetime,
+        row: ScheduleRow | None = None,
     ) -> None:
+        """Ask for a schedule, or with `row` for what is to change about one."""
         super().__init__()
         self._entries = {entry.workflow_id: entry for entry in entries}
         self._workflow_id = workflow_id or entries[0].workflow_id
         self._now = now
-        self._zone = zone_name(LOCAL)
+        self._row = row
+        self._begin = as_texts(row.terms if row else ScheduleTerms(timing=""))
 
     def compose(self) -> ComposeResult:
-        """What, when, with what."""
+        """What, when, with what, and on what terms."""
         with Vertical(id="box") as box:
-            box.border_title = "New schedule"
+            box.border_title = "New schedule" if self._row is None else "Change the schedule"
             with VerticalScroll(id="fields", can_focus=False):
                 yield Label("workflow")
                 options = [(say(id), id) for id in self._entries]
                 yield Select(
                     options, value=self._workflow_id, allow_blank=False, id="workflow", compact=True
                 )
-                yield Label(say("cron  ") + say("minute hour day month weekday", "muted"))
-                yield Input(placeholder="0 18 * * 1-5, or @daily", id="cron", compact=True)
+                yield Label(say("when  ") + say("minute hour day month weekday", "muted"))
+                yield Input(self._begin["timing"], placeholder=HINT, id="timing", compact=True)
                 yield Static(id="preview", markup=False)
+                zone = self._begin["timezone"]
+                hint = "local, or such as Europe/Berlin"
+                yield SettingRow("timezone", "zone", zone, hint=hint, suggester=Zones())
                 yield Label(say("input"), id="input-title")
                 yield Vertical(id="input")
+                yield Label(say("settings"), id="settings-title")
+                yield from self._settings()
             with Horizontal(id="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Save", id="save", variant="primary", compact=True)
         yield KeyBar()
+
+    def _settings(self) -> Iterator[SettingRow]:
+        for name, (label, hint) in LABELS.items():
+            choices = CHOICES.get(name)
+            yield SettingRow(name, label, self._begin[name], hint=hint, choices=choices)
 
     def on_resize(self) -> None:
         """Leave room for the buttons, however small the terminal."""
         self.query_one("#fields").styles.max_height = max(4, self.size.height - ROOM)
 
     def on_mount(self) -> None:
-        """Begin with the expression."""
-        self._preview("")
-        self.query_one("#cron").focus(scroll_visible=False)
+        """Begin with the timing."""
+        self._look()
+        self.query_one("#timing").focus(scroll_visible=False)
 
     async def on_select_changed(self, event: Select.Changed) -> None:
         """Ask for the input of the workflow that was chosen."""
-        if event.select.id == "workflow" and event.value is not Select.NULL:
-            self._workflow_id = str(event.value)
-            entry = self._entries[self._workflow_id]
-            place = self.query_one("#input", Vertical)
-            await place.remove_children()
-            form = SchemaForm(schema_of(entry), entry.last_input, id="form")
-            await place.mount(form)
-            self.query_one("#input-title").display = bool(form.fields)
+        if event.select.id != "workflow" or event.value is Select.NULL:
+            return
+        self._workflow_id = str(event.value)
+        entry, row = self._entries[self._workflow_id], self._row
+        is_same = row is not None and row.workflow_id == self._workflow_id
+        place = self.query_one("#input", Vertical)
+        await place.remove_children()
+        form = SchemaForm(schema_of(entry), row.input if row and is_same else entry.last_input)
+        await place.mount(form)
+        self.query_one("#input-title").display = bool(form.fields)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Show what the expression means while it is typed."""
-        if event.input.id == "cron":
-            self._preview(event.value)
+        """Show what it comes to while it is typed."""
+        if event.input.id == "timing" or isinstance(_row_of(event.input), SettingRow):
+            self._look()
 
-    def _preview(self, expression: str) -> bool:
-        """Show what it means; return whether it can be taken."""
+    # -- what it comes to
+
+    def _texts(self) -> dict[str, str]:
+        typed = {row.setting: row.text for row in self.query(SettingRow)}
+        return {"timing": self.query_one("#timing", Input).value.strip(), **typed}
+
+    def _look(self) -> cron.Plan | None:
+        """Say at each field what is wrong, and what all of it means; return that if it is right."""
+        texts = self._texts()
+        wrong = problems(texts)
+        for row in self.query(SettingRow):
+            row.say_wrong(wrong.get(row.setting, ""))
         preview = self.query_one("#preview", Static)
-        if not expression.strip():
-            preview.update(say(f"zone {self._zone}", "muted"))
-            return False
+        if not texts["timing"]:
+            zone = cron.zone_name("local" if "timezone" in wrong else texts["timezone"].strip())
+            preview.update(say(f"zone {zone}", "muted"))
+            return None
+        if "timing" in wrong:
+            preview.update(say(f"✗ {wrong['timing']}", "bad"))
+            return None
+        shown = {name: typed for name, typed in texts.items() if name not in wrong}
         try:
-            found = plan(expression, self._zone, self._now)
-        except ValueError as error:
+            found = cron.plan(read_terms(shown), self._now)
+        except ValueError as error:  # two that are right each, and not together
             preview.update(say(f"✗ {error}", "bad"))
-            return False
-        lines = [say(found.words, "strong"), say(f"zone {self._zone}", "muted")]
-        lines += [_fire(fire, self._now) for fire in found.fires]
-        if not found.fires:
-            lines.append(say("never fires", "bad"))
-        preview.update(Content("\n").join(lines))
-        return bool(found.fires)
+            return None
+        preview.update(_meaning(found, self._now))
+        return None if wrong or not found.fires else found
 
     def action_save(self) -> None:
         """Take it, if all of it is right."""
-        expression = self.query_one("#cron", Input).value.strip()
-        if not self._preview(expression):
-            if not expression:
-                self.query_one("#preview", Static).update(say("✗ is needed", "bad"))
-            self.query_one("#cron").focus()
+        found = self._look()
+        if found is None:
+            self._go_to_wrong()
             return
         given = self.query_one(SchemaForm).read()
         if given is not None:
-            self.dismiss(NewSchedule(self._workflow_id, expression, self._zone, given))
+            terms = read_terms(self._texts())
+            self.dismiss(Planned(self._workflow_id, terms, found.zone, given))
+
+    def _go_to_wrong(self) -> None:
+        if not self.query_one("#timing", Input).value.strip():
+            self.query_one("#preview", Static).update(say("✗ is needed", "bad"))
+        rows = list(self.query("SettingRow.-wrong").results(SettingRow))
+        (rows[0].input if rows else self.query_one("#timing")).focus()
+
+    def action_settings(self) -> None:
+        """Go to the settings below the input."""
+        self.query_one("#fields", VerticalScroll).scroll_end(animate=False)
+        self.query_one("#setting-overlap", SettingRow).input.focus()
 
     def action_toggle_json(self) -> None:
         """Show the input as JSON, or as fields."""
@@ -182,6 +216,21 @@ class ScheduleEditor(ModalScreen[NewSchedule | None]):
             self.action_cancel()
 
 
-def _fire(fire: datetime, now: datetime) -> Content:
-    local = fire.astimezone()
-    return say(f"  {local:%a %d %b %Y %H:%M}") + say(f"  {text.until(fire, now)}", "muted")
+def _row_of(input: Input) -> object:
+    return None if input.parent is None else input.parent.parent
+
+
+def _meaning(found: cron.Plan, now: datetime) -> Content:
+    lines = [say(found.words, "strong"), say(f"zone {found.zone}", "muted")]
+    lines += [_fire(fire, found.zone, now) for fire in found.fires]
+    if not found.fires:
+        lines.append(say("✗ never fires", "bad"))
+    lines += [say(f"! {warning}", "wait") for warning in found.warnings]
+    return Content("\n").join(lines)
+
+
+def _fire(fire: datetime, zone: str, now: datetime) -> Content:
+    from zoneinfo import ZoneInfo
+
+    there = fire.astimezone(ZoneInfo(zone))
+    return say(f"  {there:%a %d %b %Y %H:%M}") + say(f"  {text.until(fire, now)}", "muted")

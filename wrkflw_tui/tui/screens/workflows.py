@@ -207,7 +207,7 @@ class WorkflowsScreen(Place):
     def action_schedule(self) -> None:
         """Give it a schedule."""
         if self.chosen:
-            from wrkflw_tui.tui.screens.schedule_editor import add_schedule
+            from wrkflw_tui.tui.schedule_deeds import add_schedule
 
             self.host.do(add_schedule(self.host, self.chosen))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from wrkflw_tui.tui.text import plain
+from wrkflw_tui.tui.text import one_line, plain
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -31,6 +31,14 @@ STYLES: dict[str, str] = {
 def say(text: str, role: Role = "") -> Content:
     """Make content of outside text: never read as markup, control characters taken out."""
     return Content.styled(plain(text), STYLES[role])
+
+
+def title(text: str) -> str:
+    """Make the title of a border of outside text: never read as markup.
+
+    Textual takes content there too, though it asks for a `str`.
+    """
+    return cast("str", say(one_line(text)))
 
 
 class Page(VerticalScroll, can_focus=True):

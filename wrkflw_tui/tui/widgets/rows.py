@@ -18,7 +18,7 @@ from textual.strip import Strip
 from wrkflw_tui.tui import text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
 
@@ -174,6 +174,15 @@ class Rows(ScrollView, can_focus=True):
                 self.scroll_to(y=self.scroll_offset.y + shift, animate=False)
             self.refresh()
         self._tell(by_person=False)
+
+    def redraw(self, made: Callable[[str], Row | None]) -> None:
+        """Make the rows in sight anew, of their keys: however many others there are."""
+        top = self.scroll_offset.y
+        for place in range(top, min(len(self._rows), top + max(1, self.size.height))):
+            row = made(self._rows[place].key)
+            if row is not None and row != self._rows[place]:
+                self._rows[place] = row
+                self._refresh_row(place)
 
     def select(self, key: str) -> None:
         """Put the cursor on a row, without it counting as the person's own move."""
