@@ -203,6 +203,10 @@ def _other(config: Config, options: argparse.Namespace) -> int:
 
 
 def _worker(config: Config, options: argparse.Namespace) -> int:
+    if options.stop:
+        from wrkflw_tui.commands.stop_worker import stop_worker
+
+        return stop_worker(config)
     if options.systemd:
         from wrkflw_tui.worker.unit import unit
 

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tui.test_keys import until, until_shown
+from textual.widgets import Select
+from tui.test_keys import field, until, until_shown
 
 from wrkflw_tui.store import messages, questions
 from wrkflw_tui.store.file import closing_connection, transaction
@@ -50,7 +51,14 @@ async def test_a_question_is_answered_and_leaves(app: WrkflwApp, database: Path)
         assert "4 Inbox ?1" in screen.query_one(PlaceBar).render().plain
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, AnswerForm))
-        await pilot.press("space", "ctrl+s")
+        # Nobody has said yes or no yet: neither is sent.
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: field(app, "approved").has_class("-wrong"))
+        assert answers(database) == []
+        choice = field(app, "approved").input
+        assert isinstance(choice, Select)
+        choice.value = "yes"
+        await pilot.press("ctrl+s")
         await until(pilot, lambda: answers(database) == [{"approved": True, "note": None}])
         await until(pilot, lambda: not screen.query_one(Rows).keys)
         assert "Nothing to answer" in str(screen.query_one(Page).border_title)

@@ -405,11 +405,14 @@ class Link:
     async def stop(self) -> None:
         self.asked.append("stop")
 
+    async def stop_all(self) -> None:
+        self.asked.append("stop all")
+
     async def leave(self) -> None:
         self.asked.append("leave")
 
 
-@pytest.mark.parametrize(("key", "asked"), [("l", "leave"), ("s", "stop")])
+@pytest.mark.parametrize(("key", "asked"), [("l", "leave"), ("s", "stop all")])
 async def test_quitting_asks_what_becomes_of_the_runs(
     database: Path, ids: dict[str, str], key: str, asked: str
 ) -> None:

@@ -14,8 +14,10 @@ import pytest
 from worker.harness import end_process, is_gone
 
 from wrkflw_tui.config import Config
+from wrkflw_tui.engine.clock import micros_now
 from wrkflw_tui.store import leases
 from wrkflw_tui.store.database import Database
+from wrkflw_tui.worker.ending import WorkerStays
 from wrkflw_tui.worker.link import BackgroundWorker
 
 if TYPE_CHECKING:
@@ -228,3 +230,33 @@ def test_a_worker_that_was_left_outlives_its_app(bench: Bench) -> None:
         assert not is_gone(int(str(pid)))
     finally:
         end_process(int(str(pid)))
+
+
+async def test_stops_the_worker_that_somebody_else_has_started(app: App) -> None:
+    code = """
+        @step
+        async def work(value: int) -> int:
+            note("at work")
+            await asyncio.sleep(60)
+            return value
+    """
+    app.bench.automation("job", code)
+    other = app.bench.worker()
+    app.bench.wait_said(other, "holds")
+    await app.link.start()
+    run_id = app.bench.enqueue("job")
+    app.bench.wait_note("at work")
+    await app.link.stop()
+    assert other.process.poll() is None, "it is not this app's own"
+    await app.link.stop_all()
+    assert other.wait() == 0
+    assert app.bench.snapshot(run_id).run.status == "queued"
+    await app.link.stop_all()  # nobody is left
+
+
+async def test_a_worker_on_another_machine_is_not_stopped_from_here(app: App) -> None:
+    far = leases.Identity(host="elsewhere")
+    await app.database.write(lambda c: leases.take(c, leases.WORKER, far, micros_now()))
+    with pytest.raises(WorkerStays, match="elsewhere"):
+        await app.link.stop_all()
+    await app.database.write(lambda c: leases.give_up(c, far.holder))

@@ -186,6 +186,9 @@ def _add_rest(make: Callable[..., Parser]) -> None:
         action="store_true",
         help="end once nothing runs, is queued or sleeps; at once if there is another worker",
     )
+    worker.add_argument(
+        "--stop", action="store_true", help="end the worker that there is, gently, and return"
+    )
     worker.add_argument("--for-app", action="store_true", help=argparse.SUPPRESS)
     install = "\n".join(f"  {line}" for line in completion.INSTALL.values())
     shell = make(

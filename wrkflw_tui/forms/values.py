@@ -36,7 +36,7 @@ class Filled:
 def to_raw(wanted: Field, value: object) -> Raw:
     """Write a value the way its field is typed."""
     if wanted.kind == "boolean":
-        return value is True
+        return "" if value is MISSING and wanted.required else value is True
     if value is MISSING or (value is None and wanted.kind != "json"):
         return ""
     if wanted.kind == "choice":

@@ -233,7 +233,7 @@ class WrkflwApp(App[None]):
         )
 
     async def _quit(self) -> None:
-        leave = False
+        answer = ""
         active = [run for run in self.known.active() if run.trigger != "library"]
         if self.worker is not None and active:
             from wrkflw_tui.tui.screens.quit import ask_quit
@@ -241,14 +241,27 @@ class WrkflwApp(App[None]):
             answer = await self.push_screen_wait(ask_quit(len(active)))
             if answer == "stay":
                 return
-            leave = answer == "leave"
         self._quitting = True
         try:
             if self.worker is not None:
-                await (self.worker.leave() if leave else self.worker.stop())
+                await self._let_go(self.worker, answer)
+        except WrkflwError as error:
+            self._quitting = False
+            self.complain(str(error))  # it is not as the person wants it: they decide anew
+            return
         except Exception as error:
             self.log.error(f"worker: {error}")
         self.exit()
+
+    @staticmethod
+    async def _let_go(worker: WorkerLink, answer: str) -> None:
+        match answer:
+            case "leave":
+                await worker.leave()
+            case "stop":
+                await worker.stop_all()
+            case _:
+                await worker.stop()
 
     # -- the record
 

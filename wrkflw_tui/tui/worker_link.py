@@ -25,6 +25,10 @@ class WorkerLink(Protocol):
         """Stop it gently: unfinished runs are queued, and go on with the next worker."""
         ...
 
+    async def stop_all(self) -> None:
+        """Like `stop`, also where somebody else has started it. Says why where it goes on."""
+        ...
+
     async def leave(self) -> None:
         """Let it go on in the background without the app."""
         ...

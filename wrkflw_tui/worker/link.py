@@ -117,6 +117,18 @@ class BackgroundWorker:
             process.kill()
             await _end_of(process)
 
+    async def stop_all(self) -> None:
+        """Stop the worker gently, also one that another app, or somebody else, has started.
+
+        Raises `WorkerStays` where it cannot be ended from here.
+        """
+        await self.stop()
+        lease = await self._database().read(_held_lease)
+        if lease is not None:
+            from wrkflw_tui.worker.ending import end_holder
+
+            await asyncio.to_thread(end_holder, lease)
+
     async def leave(self) -> None:
         """Let our own worker go on in the background without the app."""
         process = await self._let_go()

@@ -77,6 +77,11 @@ class FieldRow(Vertical):
     def _input(self) -> Widget:
         wanted, raw = self.wanted, to_raw(self.wanted, self._value)
         match wanted.kind:
+            case "boolean" if raw == "":
+                # Nobody has said it yet: a box would say no for them.
+                return Select(
+                    [("yes", "yes"), ("no", "no")], prompt="choose yes or no", compact=True
+                )
             case "boolean":
                 return YesNo(raw is True)
             case "choice":
@@ -127,6 +132,8 @@ class FieldRow(Vertical):
             case select:
                 if raw == "":
                     select.clear()
+                elif isinstance(raw, bool):
+                    select.value = "yes" if raw else "no"
                 else:
                     select.value = str(raw)
 
