@@ -260,6 +260,7 @@ def _add_rest(make: Callable[..., Parser]) -> None:
         help="end once nothing runs, is queued or sleeps; at once if there is another worker",
     )
     worker.add_argument("--for-app", action="store_true", help=argparse.SUPPRESS)
+    _add_serve(make)
     install = "\n".join(f"  {line}" for line in completion.INSTALL.values())
     shell = make(
         "completion", "print a shell's completion script", epilog=f"to install it:\n{install}"
@@ -297,6 +298,40 @@ def _add_keeping(make: Callable[..., Parser]) -> None:
     backup.add_argument("file", metavar="FILE", help="where to")
     backup.add_argument("--force", action="store_true", help="replace FILE if it is there")
     _json(backup)
+
+
+def _add_serve(make: Callable[..., Parser]) -> None:
+    serve = make("serve", "start and follow runs by HTTP requests", epilog=_SERVE_EPILOG)
+    serve.add_argument(
+        "--host", default="127.0.0.1", metavar="H", help="address to listen to (default: 127.0.0.1)"
+    )
+    serve.add_argument(
+        "--port", type=values.port, default=8484, metavar="N", help="port (default: 8484; 0: any)"
+    )
+    serve.add_argument(
+        "--token",
+        metavar="TOKEN",
+        help="what requests have to bring (default: WRKFLW_TOKEN, else the file token beside the"
+        " record, made at the first start); other users may see it here",
+    )
+
+
+_SERVE_EPILOG = """\
+requests, JSON in and out, each with `Authorization: Bearer TOKEN`:
+  GET  /workflows
+  POST /workflows/ID/runs[?wait=SECONDS]   the body is the input; with the
+                                           header Idempotency-Key only once
+  GET  /runs[?workflow=&status=&limit=&before=]
+  GET  /runs/RUN
+  GET  /runs/RUN/logs[?after=&limit=]
+  POST /runs/RUN/cancel
+  POST /runs/RUN/answer[?path=&key=]       the body is the answer
+  POST /runs/RUN/events/NAME               the body is the payload
+  GET  /health                             needs no token
+
+It speaks plain HTTP: put a proxy with TLS before it, or a tunnel, where others
+than this machine are to reach it.
+"""
 
 
 _PRUNE_EPILOG = """\
