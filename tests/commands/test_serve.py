@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
 import signal
 import socket
 import stat
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -179,3 +184,40 @@ def test_it_says_who_can_reach_it(serve: Callable[..., Serving]) -> None:
     assert server.get("/runs", Authorization="").status == 401
     server.end(signal.SIGTERM)
     assert "others can reach it, by plain HTTP" in "".join(server.said)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_request_in_the_readme_is_answered(shell: Shell, serve: Callable[..., Serving]) -> None:
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text("utf-8")
+    (automation,) = re.findall(r"^```python\n(.+?count_downloads = .+?)^```$", readme, re.S | re.M)[
+        :1
+    ]
+    (request,) = re.findall(r"^```sh\n(curl .+?)^```$", readme, re.S | re.M)
+    shell.bench.write("count_downloads.py", automation)
+    shell.place.joinpath("Downloads").mkdir()
+    server = serve(token=None)
+    token = shell.bench.database.with_name("token")
+    request = request.replace("automations/.wrkflw/token", str(token))
+    request = request.replace("127.0.0.1:8484", f"127.0.0.1:{server.port}")
+    done = subprocess.run(
+        ["sh", "-c", request], env=shell.environment, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["result"] == {"count": 0}
+
+
+def test_a_worker_that_cannot_begin_is_said_and_the_next_request_tries_again(
+    shell: Shell, serve: Callable[..., Serving]
+) -> None:
+    log = shell.bench.database.with_name("worker.log")
+    log.mkdir()
+    server = serve()
+    first = server.start("twice", 1)
+    assert server.process.stderr is not None
+    said = ""
+    while "cannot write" not in said:
+        said = server.process.stderr.readline()
+        assert said
+    assert str(log) in said
+    log.rmdir()
+    second = server.start("twice", 2)
+    assert [shell.bench.wait(run_id).result for run_id in (first, second)] == [2, 4]

@@ -53,12 +53,11 @@ class Serving:
         method: str,
         path: str,
         value: object = None,
-        *,
-        body: bytes | None = None,
         **headers: str,
     ) -> Answer:
-        """Send a request; `value` as JSON, or `body` as it is."""
-        if value is not None:
+        """Send a request; `value` as JSON, or as it is where that is bytes."""
+        body = value if isinstance(value, bytes) else None
+        if value is not None and body is None:
             body = json.dumps(value).encode()
         given = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         given |= {name.replace("_", "-"): text for name, text in headers.items()}

@@ -195,7 +195,7 @@ def test_an_input_that_does_not_fit_names_its_fields(server: Serving) -> None:
     ids=["open", "bytes", "nan", "deep", "digits", "surrogate"],
 )
 def test_a_body_that_is_no_json_is_refused(server: Serving, body: bytes) -> None:
-    answer = server("POST", "/workflows/order/runs", body=body)
+    answer = server("POST", "/workflows/order/runs", body)
     assert answer.error == (400, "BrokenRequest")
 
 

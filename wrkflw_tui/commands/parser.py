@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from wrkflw_tui.commands import completion, values
 from wrkflw_tui.commands.exits import TABLE
+from wrkflw_tui.commands.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -301,7 +302,7 @@ def _add_keeping(make: Callable[..., Parser]) -> None:
 
 
 def _add_serve(make: Callable[..., Parser]) -> None:
-    serve = make("serve", "start and follow runs by HTTP requests", epilog=_SERVE_EPILOG)
+    serve = make("serve", "start and follow runs by HTTP requests", epilog=ROUTES)
     serve.add_argument(
         "--host", default="127.0.0.1", metavar="H", help="address to listen to (default: 127.0.0.1)"
     )
@@ -314,24 +315,6 @@ def _add_serve(make: Callable[..., Parser]) -> None:
         help="what requests have to bring (default: WRKFLW_TOKEN, else the file token beside the"
         " record, made at the first start); other users may see it here",
     )
-
-
-_SERVE_EPILOG = """\
-requests, JSON in and out, each with `Authorization: Bearer TOKEN`:
-  GET  /workflows
-  POST /workflows/ID/runs[?wait=SECONDS]   the body is the input; with the
-                                           header Idempotency-Key only once
-  GET  /runs[?workflow=&status=&limit=&before=]
-  GET  /runs/RUN
-  GET  /runs/RUN/logs[?after=&limit=]
-  POST /runs/RUN/cancel
-  POST /runs/RUN/answer[?path=&key=]       the body is the answer
-  POST /runs/RUN/events/NAME               the body is the payload
-  GET  /health                             needs no token
-
-It speaks plain HTTP: put a proxy with TLS before it, or a tunnel, where others
-than this machine are to reach it.
-"""
 
 
 _PRUNE_EPILOG = """\

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from aiohttp import web
@@ -41,15 +40,6 @@ LONGEST_KEY = 255
 MOST = 1000
 """Runs, or stretches of a log, that are given at a time."""
 _NAMESPACE = uuid.UUID("0f0a4a8e-6f5c-5b1d-9d0a-3c1f7e2b9a64")
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """How a run is asked for, beside its input."""
-
-    run_id: str | None
-    """Derived from the workflow and the `Idempotency-Key`, where there is one."""
-    wait: float | None
 
 
 class Server:
@@ -147,17 +137,17 @@ class Server:
     async def start(self, request: web.Request) -> web.Response:
         """Queue a run; with `wait` answer once it has ended, if it does in time."""
         workflow_id = request.match_info["id"]
-        how = _Start(_run_id_for(request, workflow_id), _wait(request))
+        keyed, wait = _run_id_for(request, workflow_id), _wait(request)
         body = await request.read()
         entry = (await self._look()).find(workflow_id)
         schema = cast("Schema", json.loads(entry.input_schema))
         text = await asyncio.to_thread(read_body, f"the input of {workflow_id}", schema, body)
-        run_id = await self._database.write(lambda c: _put(c, workflow_id, text, how.run_id))
+        run_id = await self._database.write(lambda c: _put(c, workflow_id, text, keyed))
         self._keeper.keep([run_id])
-        if how.wait is not None:
-            await self._ends.wait(run_id, how.wait)
+        if wait is not None:
+            await self._ends.wait(run_id, wait)
         status = await self._status(run_id)
-        if how.wait is not None and status in ENDED:
+        if wait is not None and status in ENDED:
             return await self._whole(run_id)
         return _told(run_id, status)
 
@@ -241,6 +231,7 @@ def _put(connection: sqlite3.Connection, workflow_id: str, input: str, run_id: s
 
 
 def _run_id_for(request: web.Request, workflow_id: str) -> str | None:
+    """Derive a run's id from the workflow and the `Idempotency-Key`, if there is one."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
