@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -81,12 +81,15 @@ class Serving:
     def end(self, number: int) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
-        _, err = self.process.communicate(timeout=30)
-        self.said.append(err)
-        return self.process.returncode
+        code = self.process.wait(30)
+        assert self.process.stderr is not None
+        self.said.append(self.process.stderr.read())  # with what is left in its buffer
+        return code
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        with suppress(ValueError):  # it was read to its end
-            self.process.communicate(timeout=30)
+        self.process.wait(30)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
