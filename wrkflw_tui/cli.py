@@ -198,6 +198,10 @@ def _other(config: Config, options: argparse.Namespace) -> int:
             from wrkflw_tui.commands.completion import completion
 
             return completion(options.shell)
+        case "serve":
+            from wrkflw_tui.commands.serve import serve
+
+            return serve(config, options.host, options.port, options.token)
         case _:
             return _worker(config, options)
 

@@ -52,6 +52,7 @@ def test_commands_and_options_are_completed(desk: Shell) -> None:
     assert complete(desk, "wrkflw-tui ru") == {"run", "runs"}
     assert complete(desk, "wrkflw-tui schedules re") == {"resume", "remove"}
     assert complete(desk, "wrkflw-tui runs --st") == {"--status"}
+    assert complete(desk, "wrkflw-tui serve --po") == {"--port"}
     assert "suspended" in complete(desk, "wrkflw-tui runs --status ")
 
 

@@ -34,7 +34,7 @@ def test_the_commands_are_all_there() -> None:
     assert {name[0] for name in ALL if name} == {
         *("list", "run", "runs", "show", "logs", "cancel", "answer", "send", "fork"),
         *("schedules", "secrets", "graph", "check", "init", "worker", "completion"),
-        *("prune", "backup"),
+        *("prune", "backup", "serve"),
     }
     assert {name[1] for name in ALL if name[:1] == ("schedules",) and len(name) == 2} == {
         *("list", "add", "edit", "pause", "resume", "remove", "next", "trigger"),
@@ -78,6 +78,7 @@ def test_the_exit_codes_are_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["runs", "--since", "yesterday"], "must be how long ago, such as 12h or 7d"),
         (["run", "x", "--timeout", "long"], "must be a time such as 90s, 30m, 2h or 7d"),
         (["run", "x", "--wait", "--detach"], "not allowed with"),
+        (["serve", "--port", "70000"], "must be a port from 0 to 65535"),
         (["run"], "the following arguments are required: ID"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
@@ -110,6 +111,7 @@ def test_a_wrong_call_is_told_what_would_be_right(
         ["graph", "x"],
         ["prune", "--keep-runs", "1"],
         ["backup", "copy.db"],
+        ["serve", "--port", "0"],
     ],
     ids=lambda command: command[0],
 )

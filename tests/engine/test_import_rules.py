@@ -66,13 +66,33 @@ def test_what_the_screen_needs_loads_no_heavy_library(module: str) -> None:
     loaded = loaded_by(f"import {module}")
     assert module in loaded
     heavy = {"pydantic", "pydantic_core", "croniter", "psutil", "jsonschema", "textual"}
-    assert not loaded & (heavy | {"keyring", "dotenv"})
+    assert not loaded & (heavy | {"keyring", "dotenv", "aiohttp"})
 
 
 def test_a_schedule_is_said_without_what_computes_it() -> None:
     loaded = loaded_by("import wrkflw_tui; wrkflw_tui.Schedule('0 8 * * 1-5', timezone='UTC')")
     assert "wrkflw_tui.schedules.parser" in loaded
     assert not loaded & {"pydantic", "croniter", "tzlocal", "sqlite3", "asyncio", "textual"}
+
+
+TRIGGERS = sorted((PACKAGE / "triggers").glob("*.py"))
+
+
+@pytest.mark.parametrize("source", TRIGGERS, ids=lambda source: source.name)
+def test_no_trigger_imports_an_automation_or_a_screen(source: Path) -> None:
+    own = {name for name in imported(source) if name.startswith("wrkflw_tui")}
+    forbidden = ("wrkflw_tui.tui", "wrkflw_tui.worker.loading", "wrkflw_tui.worker.runner")
+    assert not {name for name in own if name.startswith(forbidden)}
+
+
+def test_only_the_command_that_serves_imports_what_serves() -> None:
+    users = {
+        str(source.relative_to(PACKAGE))
+        for source in PACKAGE.rglob("*.py")
+        if {name.split(".")[0] for name in imported(source)} & {"aiohttp"}
+        or any(name.startswith("wrkflw_tui.triggers") for name in imported(source))
+    }
+    assert {name for name in users if not name.startswith("triggers")} == {"commands/serve.py"}
 
 
 COMMANDS = sorted((PACKAGE / "commands").glob("*.py"))
@@ -115,7 +135,7 @@ with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()),
 """
     loaded = loaded_by(f"exec({call!r})")
     heavy = {"pydantic", "pydantic_core", "croniter", "jsonschema", "textual", "argcomplete"}
-    heavy |= {"keyring", "dotenv"}
+    heavy |= {"keyring", "dotenv", "aiohttp"}
     assert "wrkflw_tui.commands.parser" in loaded
     assert not loaded & (heavy | {"asyncio", "tzlocal"})
 

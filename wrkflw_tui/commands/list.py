@@ -28,7 +28,9 @@ DESCRIPTION = len(HEAD) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Workflow:
+class Listed:
+    """A workflow of the folder, with its last and next runs."""
+
     entry: CatalogEntry
     last: RunSummary | None
     next_at: datetime | None
@@ -38,10 +40,9 @@ def list_workflows(config: Config, *, as_json: bool) -> int:
     """Print the workflows with their last and next runs; returns 0, files broken or not."""
     folder = look(config)
     with reading(config) as connection:
-        due = _due(connection)
-        found = [_workflow(connection, entry, due) for entry in folder.workflows]
+        found = with_runs(connection, folder)
     if as_json:
-        print_json(_shape(folder, found))
+        print_json(folder_shape(folder, found))
         return 0
     now = datetime.now(UTC)
     if found:
@@ -55,6 +56,12 @@ def list_workflows(config: Config, *, as_json: bool) -> int:
     return 0
 
 
+def with_runs(connection: sqlite3.Connection, folder: Folder) -> list[Listed]:
+    """Return the folder's workflows with their last and next runs."""
+    due = _due(connection)
+    return [_workflow(connection, entry, due) for entry in folder.workflows]
+
+
 def _due(connection: sqlite3.Connection) -> dict[str, int]:
     """Return the next due instant of each workflow that has one."""
     due: dict[str, int] = {}
@@ -64,19 +71,17 @@ def _due(connection: sqlite3.Connection) -> dict[str, int]:
     return due
 
 
-def _workflow(
-    connection: sqlite3.Connection, entry: CatalogEntry, due: dict[str, int]
-) -> _Workflow:
+def _workflow(connection: sqlite3.Connection, entry: CatalogEntry, due: dict[str, int]) -> Listed:
     last = runs.list_runs(connection, entry.workflow_id, limit=1)
     next_at = due.get(entry.workflow_id)
-    return _Workflow(
+    return Listed(
         entry,
         last[0] if last else None,
         None if next_at is None else datetime.fromtimestamp(next_at, UTC),
     )
 
 
-def _row(workflow: _Workflow, now: datetime) -> list[Cell | str]:
+def _row(workflow: Listed, now: datetime) -> list[Cell | str]:
     last = workflow.last
     return [
         workflow.entry.workflow_id,
@@ -92,7 +97,8 @@ def _broken(file: AutomationFile) -> str:
     return f"✗ {file.file}:{where} {one_line(file.error or '')}"
 
 
-def _shape(folder: Folder, found: list[_Workflow]) -> Shape:
+def folder_shape(folder: Folder, found: list[Listed]) -> Shape:
+    """Return what the folder holds, and what is wrong with its files."""
     return {
         "folder": str(folder.path),
         "workflows": [_workflow_shape(workflow) for workflow in found],
@@ -108,7 +114,7 @@ def _shape(folder: Folder, found: list[_Workflow]) -> Shape:
     }
 
 
-def _workflow_shape(workflow: _Workflow) -> Shape:
+def _workflow_shape(workflow: Listed) -> Shape:
     entry = workflow.entry
     return {
         "workflow_id": entry.workflow_id,

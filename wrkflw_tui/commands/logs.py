@@ -13,6 +13,7 @@ from rich.cells import cell_len
 
 from wrkflw_tui.commands.printing import is_terminal, paint, say
 from wrkflw_tui.commands.record import reading
+from wrkflw_tui.commands.shapes import line_shape
 from wrkflw_tui.drawing.times import exact
 from wrkflw_tui.drawing.words import plain
 from wrkflw_tui.engine.errors import UnknownPath
@@ -139,13 +140,7 @@ def _print_tail(connection: sqlite3.Connection, run_id: str, wanted: Lines, tail
 
 def _shown(stretch: LogStretch, line: str, wanted: Lines) -> str:
     if wanted.as_json:
-        parts = {
-            "at": stretch.at.isoformat(),
-            "step": stretch.path,
-            "stream": stretch.stream,
-            "line": line,
-        }
-        return json.dumps(parts, ensure_ascii=False)
+        return json.dumps(line_shape(stretch, line), ensure_ascii=False)
     sign = "!" if stretch.stream == "stderr" else "│"
     label = stretch.path if stretch.path != wanted.step else ""
     room = " " * max(0, 14 - cell_len(label)) if wanted.step is None else ""

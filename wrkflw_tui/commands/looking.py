@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from wrkflw_tui.config import Config
     from wrkflw_tui.store.catalog import AutomationFile, CatalogEntry
+    from wrkflw_tui.store.database import Database
 
 NAMED = 8
 """How many ids an error names at most."""
@@ -75,13 +76,29 @@ def look(config: Config) -> Folder:
     with reading(config) as connection:
         files = catalog.list_files(connection)
         workflows = catalog.list_workflows(connection)
-    known = {file.file: file for file in files}
-    present = scan(config.folder)
-    if known.keys() != present.keys() or not all(
-        is_known(config.folder, file, known.get(name)) for name, file in present.items()
-    ):
+    if not _is_as(config.folder, files):
         return look_anew(config)
     return Folder(config.folder, tuple(workflows), tuple(files))
+
+
+async def look_with(folder: Path, database: Database) -> Folder:
+    """Like `look`, for a process that stays: on the threads of its own record."""
+    import asyncio
+
+    files = await database.read(catalog.list_files)
+    if not await asyncio.to_thread(_is_as, folder, files):
+        return await _refresh(folder, database)
+    workflows = await database.read(catalog.list_workflows)
+    return Folder(folder, tuple(workflows), tuple(files))
+
+
+def _is_as(folder: Path, files: Sequence[AutomationFile]) -> bool:
+    """Tell whether the folder's files are as they were when these were put on record."""
+    known = {file.file: file for file in files}
+    present = scan(folder)
+    return known.keys() == present.keys() and all(
+        is_known(folder, file, known.get(name)) for name, file in present.items()
+    )
 
 
 def look_anew(config: Config) -> Folder:
@@ -89,20 +106,25 @@ def look_anew(config: Config) -> Folder:
     import asyncio
 
     if config.database.exists():
-        return asyncio.run(_refresh(config.folder, config.database))
+        return asyncio.run(_refresh_file(config.folder, config.database))
     with tempfile.TemporaryDirectory() as own:  # a look leaves no record where there is none
-        return asyncio.run(_refresh(config.folder, Path(own) / "look.db"))
+        return asyncio.run(_refresh_file(config.folder, Path(own) / "look.db"))
 
 
-async def _refresh(folder: Path, record: Path) -> Folder:
+async def _refresh_file(folder: Path, record: Path) -> Folder:
     from wrkflw_tui.store.database import Database
-    from wrkflw_tui.worker.catalogue import Catalogue
 
     database = Database(record)
     try:
-        await Catalogue(folder, database).refresh()
-        workflows = await database.read(catalog.list_workflows)
-        files = await database.read(catalog.list_files)
+        return await _refresh(folder, database)
     finally:
         await database.close()
+
+
+async def _refresh(folder: Path, database: Database) -> Folder:
+    from wrkflw_tui.worker.catalogue import Catalogue
+
+    await Catalogue(folder, database).refresh()
+    workflows = await database.read(catalog.list_workflows)
+    files = await database.read(catalog.list_files)
     return Folder(folder, tuple(workflows), tuple(files))

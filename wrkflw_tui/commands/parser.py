@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.commands import completion, options, schedule_options, values
 from wrkflw_tui.commands.exits import TABLE
 from wrkflw_tui.commands.options import Parser
+from wrkflw_tui.commands.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -190,6 +191,7 @@ def _add_rest(make: Callable[..., Parser]) -> None:
         "--stop", action="store_true", help="end the worker that there is, gently, and return"
     )
     worker.add_argument("--for-app", action="store_true", help=argparse.SUPPRESS)
+    _add_serve(make)
     install = "\n".join(f"  {line}" for line in completion.INSTALL.values())
     shell = make(
         "completion", "print a shell's completion script", epilog=f"to install it:\n{install}"
@@ -227,6 +229,22 @@ def _add_keeping(make: Callable[..., Parser]) -> None:
     backup.add_argument("file", metavar="FILE", help="where to")
     backup.add_argument("--force", action="store_true", help="replace FILE if it is there")
     options.as_json(backup)
+
+
+def _add_serve(make: Callable[..., Parser]) -> None:
+    serve = make("serve", "start and follow runs by HTTP requests", epilog=ROUTES)
+    serve.add_argument(
+        "--host", default="127.0.0.1", metavar="H", help="address to listen to (default: 127.0.0.1)"
+    )
+    serve.add_argument(
+        "--port", type=values.port, default=8484, metavar="N", help="port (default: 8484; 0: any)"
+    )
+    serve.add_argument(
+        "--token",
+        metavar="TOKEN",
+        help="what requests have to bring (default: WRKFLW_TOKEN, else the file token beside the"
+        " record, made at the first start); other users may see it here",
+    )
 
 
 _PRUNE_EPILOG = """\

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         WorkflowSnapshot,
     )
     from wrkflw_tui.store.deliveries import Delivery
+    from wrkflw_tui.store.logs import LogStretch
 
 Shape = dict[str, object]
 
@@ -112,6 +113,21 @@ def question_shape(question: Question) -> Shape:
 def error_shape(error: ErrorInfo | None) -> Shape | None:
     """Return a failure with its causes."""
     return None if error is None else json.loads(error.to_json())
+
+
+def line_shapes(stretch: LogStretch) -> list[Shape]:
+    """Return the lines of a stretch of a log."""
+    return [line_shape(stretch, line) for line in stretch.lines]
+
+
+def line_shape(stretch: LogStretch, line: str) -> Shape:
+    """Return a line that a run has printed."""
+    return {
+        "at": stretch.at.isoformat(),
+        "step": stretch.path,
+        "stream": stretch.stream,
+        "line": line,
+    }
 
 
 def _iso(instant: datetime | None) -> str | None:

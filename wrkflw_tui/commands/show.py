@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wrkflw_tui.engine.models import WorkflowSnapshot
     from wrkflw_tui.store.deliveries import Delivery
 
-TRIGGERS = {"app": "the app", "cli": "the command line", "library": "a program"}
+TRIGGERS = {"app": "the app", "cli": "the command line", "library": "a program", "http": "HTTP"}
 
 
 def show(config: Config, text: str, how: Following | None, *, as_json: bool, every: bool) -> int:

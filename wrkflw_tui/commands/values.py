@@ -30,6 +30,14 @@ def not_negative(text: str) -> int:
     return number
 
 
+def port(text: str) -> int:
+    """Read a port; 0 is any that is free."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"must be a port from 0 to 65535, not {number}")
+    return number
+
+
 def length(text: str) -> timedelta:
     """Read a length of time as settings have it: `90s`, `1h30m`, `90d`."""
     from wrkflw_tui.schedules.duration import DurationError, parse_duration

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import timedelta
 
-Trigger = Literal["library", "app", "cli", "schedule", "follow-up"]
+Trigger = Literal["library", "app", "cli", "schedule", "follow-up", "http"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,5 @@ def _run_details(record: RunRecord, now: datetime) -> Iterator[str]:
 
 def trigger_words(trigger: str) -> str:
     """Say who started a run."""
-    return {"app": "the app", "cli": "the command line", "library": "a program"}.get(
-        trigger, f"a {trigger}"
-    )
+    words = {"app": "the app", "cli": "the command line", "library": "a program", "http": "HTTP"}
+    return words.get(trigger, f"a {trigger}")

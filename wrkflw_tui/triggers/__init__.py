@@ -1,0 +1,1 @@
+"""What starts runs from outside: requests by HTTP."""
