@@ -105,12 +105,10 @@ def _told(error: ValidationError) -> list[str]:
     lines: list[str] = []
     for one in error.errors():
         where = ".".join(map(str, one["loc"]))
-        known = (
-            f" (known are {', '.join(_known(one['loc']))})"
-            if one["type"] == "extra_forbidden"
-            else ""
-        )
-        lines.append(f"{where}: {one['msg']}{known}")
+        said = one["msg"]
+        if one["type"] == "extra_forbidden":
+            said = f"is no setting (known are {', '.join(_known(one['loc']))})"
+        lines.append(f"{where}: {said}")
     return lines
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wrkflw_tui.commands.printing import say
+from wrkflw_tui.config import load_config
 from wrkflw_tui.engine.errors import WrkflwError
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def init(config: Config, directory: str | None) -> int:
     folder = config.folder if directory is None else Path(directory).expanduser().absolute()
     path = write_starter(folder)
     print(path)
-    places = "" if folder == config.folder else f" --folder {shlex.quote(str(folder))}"
+    is_found = folder == load_config().folder
+    places = "" if is_found else f" --folder {shlex.quote(str(folder))}"
     say(
         "A first automation is there. Next:\n"
         f"  wrkflw-tui{places} run {WORKFLOW} --input top=3   run it\n"

@@ -47,6 +47,9 @@ def list_workflows(config: Config, *, as_json: bool) -> int:
     now = datetime.now(UTC)
     if found:
         print_table(HEAD, [_row(workflow, now) for workflow in found], DESCRIPTION)
+    elif not config.folder.is_dir():
+        say(f"there is no folder {config.folder}: `wrkflw-tui init` makes one to start from")
+        return 1
     elif not any(file.is_automation for file in folder.files):
         say(f"no automations in {config.folder}: `wrkflw-tui init` writes a first one")
     for file in folder.broken:

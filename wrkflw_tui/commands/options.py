@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from wrkflw_tui.commands import values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 RUN = "RUN"
 RUN_HELP = "a run's id, how it begins or ends, @latest, or @latest:WORKFLOW"
@@ -18,6 +18,20 @@ INPUT_HELP = (
     "the input: key=value pairs, JSON, @FILE with JSON, or @- for standard input;"
     " what comes later holds over what came before"
 )
+
+
+class Version(argparse.Action):
+    """Prints the version and ends; it is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print it."""
+        from importlib.metadata import version
+
+        print(f"wrkflw-tui {version('wrkflw-tui')}")
+        parser.exit()
 
 
 class Parser(argparse.ArgumentParser):

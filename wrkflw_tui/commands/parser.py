@@ -39,6 +39,7 @@ def make_parser() -> Parser:
         description="Run, watch and schedule your own automations. Without a command: the app.",
         epilog=f"`wrkflw-tui COMMAND --help` says more about one.\n\n{TABLE}",
     )
+    parser.add_argument("--version", action=options.Version, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     def make(name: str, help: str, **more: str) -> Parser:
@@ -83,6 +84,7 @@ def _add_runs(make: Callable[..., Parser]) -> None:
     options.completed(runs, "--workflow", "ID", "only of this workflow", completion.workflow_ids)
     runs.add_argument(
         "--status",
+        type=values.status,
         choices=values.STATUSES,
         metavar="STATUS",
         help=f"only with this status: {', '.join(values.STATUSES)}",

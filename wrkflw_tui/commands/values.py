@@ -5,13 +5,20 @@ from __future__ import annotations
 import argparse
 import re
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import cast, get_args
 
+from wrkflw_tui.drawing.marks import mark
 from wrkflw_tui.engine.models import RunStatus
 
-STATUSES: tuple[str, ...] = get_args(RunStatus)
+STATUSES = cast("tuple[RunStatus, ...]", get_args(RunStatus))
+_WORDS = {mark(name)[1]: name for name in STATUSES}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)([smhdw]?)")
+
+
+def status(text: str) -> str:
+    """Read a status by its name, or by the word that tables have for it."""
+    return _WORDS.get(text, text)
 
 
 def positive(text: str) -> int:

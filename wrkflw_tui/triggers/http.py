@@ -102,9 +102,7 @@ class Server:
         workflow_id, before = _text(request, "workflow"), _text(request, "before")
         limit = int(_number(request, "limit", 20, 1, MOST))
         found = await self._database.read(
-            lambda c: runs.list_runs(
-                c, workflow_id, cast("RunStatus | None", status), limit=limit, before=before
-            )
+            lambda c: runs.list_runs(c, workflow_id, status, limit=limit, before=before)
         )
         return await _json_of(lambda: {"runs": [run_shape(run) for run in found]})
 
