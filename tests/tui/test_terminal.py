@@ -94,3 +94,25 @@ def test_a_run_is_started_watched_and_cancelled(terminal: Terminal) -> None:
     terminal.read_until(b"Cancel 1 run?")
     terminal.press(b"y")
     terminal.read_until(b"the run is cancelled")
+
+
+WELCOME = """
+from wrkflw_tui import create_workflow, step
+
+@step
+async def welcome(name: str) -> str:
+    return f"welcome, {name}"
+
+flow = create_workflow(id="z-welcome", input_schema=str, output_schema=str).then(welcome).commit()
+"""
+
+
+def test_what_was_typed_just_before_is_sent_with_the_rest(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "automations" / "z_welcome.py").write_text(WELCOME)
+    terminal.read_until(b"z-welcome")
+    terminal.press(b"Gr")
+    terminal.read_until(b"Run z-welcome")
+    terminal.press(b"Ada\x13")  # in one go, as from a clipboard or a script
+    terminal.read_until(b"welcome, Ada")

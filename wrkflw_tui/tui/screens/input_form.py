@@ -98,7 +98,11 @@ class InputForm(ModalScreen[str | None]):
         self.query_one(SchemaForm).focus_first()
 
     def action_send(self) -> None:
-        """Send it, if it is right."""
+        """Send it, if it is right, with all that was typed until now."""
+        # The key comes before others in the queues of the fields: those have their turn first.
+        self.call_after_refresh(self._send)
+
+    def _send(self) -> None:
         given = self.query_one(SchemaForm).read()
         if given is not None:
             self.dismiss(given)

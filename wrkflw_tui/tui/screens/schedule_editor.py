@@ -179,7 +179,10 @@ class ScheduleEditor(ModalScreen[Planned | None]):
         return None if wrong or not found.fires else found
 
     def action_save(self) -> None:
-        """Take it, if all of it is right."""
+        """Take it, if all of it is right, with all that was typed until now."""
+        self.call_after_refresh(self._save)
+
+    def _save(self) -> None:
         found = self._look()
         if found is None:
             self._go_to_wrong()
