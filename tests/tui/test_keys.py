@@ -17,6 +17,7 @@ from wrkflw_tui.tui.app import WrkflwApp
 from wrkflw_tui.tui.screens.confirm import Confirm
 from wrkflw_tui.tui.screens.help import HelpScreen
 from wrkflw_tui.tui.screens.input_form import InputForm
+from wrkflw_tui.tui.screens.place import Place
 from wrkflw_tui.tui.screens.run import RunScreen
 from wrkflw_tui.tui.screens.runs import RunsScreen
 from wrkflw_tui.tui.screens.schedule_editor import ScheduleEditor
@@ -431,3 +432,21 @@ async def test_quitting_asks_what_becomes_of_the_runs(
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press(key)
         await until(pilot, lambda: asked in link.asked)
+
+
+@pytest.mark.parametrize(("place", "keys"), [("1", ("enter",)), ("2", ("2", "enter"))])
+async def test_the_key_of_a_place_leads_to_its_list(
+    app: WrkflwApp, place: str, keys: tuple[str, ...]
+) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await until_shown(pilot)
+        for key in keys:
+            beneath = app.screen
+            await pilot.press(key)
+            await until(pilot, lambda beneath=beneath: app.screen is not beneath)
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await pilot.press(place)
+        await until(pilot, lambda: isinstance(app.screen, Place))
+        listed = app.screen
+        await pilot.press("3", place)  # nor does the run come back from elsewhere
+        await until(pilot, lambda: app.screen is listed)

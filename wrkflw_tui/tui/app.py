@@ -340,9 +340,13 @@ class WrkflwApp(App[None]):
     # -- what can be done from anywhere
 
     def action_place(self, place: str) -> None:
-        """Go to a place."""
-        if not self.screen.is_modal:
+        """Go to a place; where one is in it already, back to its list."""
+        if self.screen.is_modal:
+            return
+        if self.current_mode != place:
             self.switch_mode(place)
+        while len(self.screen_stack) > 1 and not self.screen.is_modal:
+            self.pop_screen()
 
     def action_help(self) -> None:
         """Show the keys that work here."""
