@@ -304,7 +304,7 @@ def test_the_automations_are_taken_away_and_put_back(plain: Disk) -> None:
     files = "SELECT file FROM wrkflw_automation_files"
     bench.until(lambda: not bench.rows(files), "none is in the catalogue")
     is_calm(plain, worker)
-    assert "no automations in" in plain.command("list").stderr
+    assert "there is no folder" in plain.command("list").stderr
     refused = plain.command("run", "job", "--input", "3")
     assert refused.returncode == 2
     assert "no workflow in" in refused.stderr
