@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wrkflw_tui.schedules.pointers import local_zone, pointer, when_of
 from wrkflw_tui.schedules.scheduler import give_up, recompute
 from wrkflw_tui.schedules.zones import forget_zones, zone_data
-from wrkflw_tui.store import schedules
+from wrkflw_tui.store import schedules, zones
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,11 +49,11 @@ def refreshed_local_zone() -> str:
 
 def is_astray(connection: sqlite3.Connection, local: str) -> bool:
     """Tell whether `follow_zones` has anything to do; reads only."""
-    elsewhere = set(schedules.local_zones(connection)) - {local}
+    elsewhere = set(zones.local_zones(connection)) - {local}
     return bool(
         (elsewhere and zone_data(local))
         or _stale(connection)
-        or [zone for zone, data in schedules.zones(connection).items() if data is None]
+        or [zone for zone, data in zones.zones(connection).items() if data is None]
     )
 
 
@@ -66,11 +66,11 @@ def follow_zones(connection: sqlite3.Connection, now: int, local: str) -> int:
     if stale:
         forget_zones()
     # A zone without data: the pointers of the one before are better than none.
-    rows = schedules.astray(connection, local if zone_data(local) else None, stale)
+    rows = zones.astray(connection, local if zone_data(local) else None, stale)
     for row in rows:
         recompute(connection, row, now, local)
-    for zone in schedules.zones(connection):
-        schedules.note_zone(connection, zone, zone_data(zone))
+    for zone in zones.zones(connection):
+        zones.note_zone(connection, zone, zone_data(zone))
     return len(rows)
 
 
@@ -151,6 +151,6 @@ def _stale(connection: sqlite3.Connection) -> list[str]:
     """Return the zones in use whose data is another than when pointers were computed."""
     return [
         zone
-        for zone, data in schedules.zones(connection).items()
+        for zone, data in zones.zones(connection).items()
         if data is not None and data != zone_data(zone)
     ]

@@ -296,19 +296,19 @@ def set_gone(connection: sqlite3.Connection, file: str, kept: Collection[str]) -
 def list_schedules(connection: sqlite3.Connection) -> list[ScheduleRow]:
     """Return all schedules: those that fire soonest first, then those that do not fire."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM wrkflw_schedules WHERE gone = 0"
+        f"SELECT {COLUMNS} FROM wrkflw_schedules WHERE gone = 0"
         " ORDER BY paused, next_at IS NULL, next_at, workflow_id"
     )
-    return [_schedule(row) for row in rows]
+    return [schedule_of(row) for row in rows]
 
 
 def changed_since(connection: sqlite3.Connection, revision: int) -> tuple[int, list[ScheduleRow]]:
     """Return what has changed since a revision, also what is gone, and the newest revision."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS}, revision FROM wrkflw_schedules WHERE revision > ?", (revision,)
+        f"SELECT {COLUMNS}, revision FROM wrkflw_schedules WHERE revision > ?", (revision,)
     ).fetchall()
     newest = max((row["revision"] for row in rows), default=revision)
-    return newest, [_schedule(tuple(row)[:-1]) for row in rows]
+    return newest, [schedule_of(tuple(row)[:-1]) for row in rows]
 
 
 def count(connection: sqlite3.Connection) -> int:
@@ -336,9 +336,9 @@ def find(connection: sqlite3.Connection, schedule_id: str) -> ScheduleRow | None
 def find_any(connection: sqlite3.Connection, schedule_id: str) -> ScheduleRow | None:
     """Return the schedule of that id, also if its file does not have it any more."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM wrkflw_schedules WHERE schedule_id = ?", (schedule_id,)
+        f"SELECT {COLUMNS} FROM wrkflw_schedules WHERE schedule_id = ?", (schedule_id,)
     ).fetchone()
-    return None if row is None else _schedule(row)
+    return None if row is None else schedule_of(row)
 
 
 def get(connection: sqlite3.Connection, schedule_id: str) -> ScheduleRow:
@@ -352,11 +352,11 @@ def get(connection: sqlite3.Connection, schedule_id: str) -> ScheduleRow:
 def due(connection: sqlite3.Connection, now: int, most: int = -1) -> list[ScheduleRow]:
     """Return schedules whose next instant has come, the soonest first; `now` in seconds."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM wrkflw_schedules WHERE paused = 0 AND gone = 0 AND fire_at <= ?"
+        f"SELECT {COLUMNS} FROM wrkflw_schedules WHERE paused = 0 AND gone = 0 AND fire_at <= ?"
         " ORDER BY fire_at LIMIT ?",
         (now, most),
     )
-    return [_schedule(row) for row in rows]
+    return [schedule_of(row) for row in rows]
 
 
 def next_due(connection: sqlite3.Connection) -> int | None:
@@ -372,47 +372,11 @@ def next_due(connection: sqlite3.Connection) -> int | None:
 def from_the_future(connection: sqlite3.Connection, now: int, most: int) -> list[ScheduleRow]:
     """Return schedules whose pointers were computed later than `now`."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM wrkflw_schedules WHERE paused = 0 AND gone = 0"
+        f"SELECT {COLUMNS} FROM wrkflw_schedules WHERE paused = 0 AND gone = 0"
         " AND computed_at > ? ORDER BY computed_at DESC LIMIT ?",
         (now, most),
     )
-    return [_schedule(row) for row in rows]
-
-
-def astray(
-    connection: sqlite3.Connection, local: str | None, stale: list[str]
-) -> list[ScheduleRow]:
-    """Return schedules whose pointers were computed in another zone, or with stale data of it."""
-    places = ", ".join("?" * len(stale))
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM wrkflw_schedules WHERE gone = 0"
-        f" AND ((timezone = 'local' AND zone <> coalesce(?, zone)) OR zone IN ({places}))",
-        (local, *stale),
-    )
-    return [_schedule(row) for row in rows]
-
-
-def zones(connection: sqlite3.Connection) -> dict[str, str | None]:
-    """Return the zones in use, each with the edition of its data that is on record."""
-    rows = connection.execute(
-        "SELECT used.zone, data FROM"
-        " (SELECT DISTINCT zone FROM wrkflw_schedules WHERE gone = 0) AS used"
-        " LEFT JOIN wrkflw_schedule_zones AS known ON known.zone = used.zone"
-    )
-    return {row["zone"]: row["data"] for row in rows}
-
-
-def local_zones(connection: sqlite3.Connection) -> list[str]:
-    """Return the zones that pointers of schedules in the machine's own zone were computed in."""
-    rows = connection.execute(
-        "SELECT DISTINCT zone FROM wrkflw_schedules WHERE gone = 0 AND timezone = 'local'"
-    )
-    return [cast("str", row["zone"]) for row in rows]
-
-
-def note_zone(connection: sqlite3.Connection, zone: str, data: str) -> None:
-    """Note which edition of a zone's data pointers were computed with."""
-    connection.execute("INSERT OR REPLACE INTO wrkflw_schedule_zones VALUES (?, ?)", (zone, data))
+    return [schedule_of(row) for row in rows]
 
 
 def put_off(schedule_id: str, due_at: int | None, jitter: int) -> int | None:
@@ -431,7 +395,8 @@ _NAMES = (
     *("remark", "paused", "paused_until", "runs_started", "failures", "next_at", "fire_at"),
     *_TERMS,
 )
-_COLUMNS = ", ".join(_NAMES)
+COLUMNS = ", ".join(_NAMES)
+"""What `schedule_of` reads."""
 
 
 def _columns_of(terms: ScheduleTerms) -> dict[str, object]:
@@ -439,7 +404,8 @@ def _columns_of(terms: ScheduleTerms) -> dict[str, object]:
     return {**values, "exclude": json.dumps(terms.exclude)}
 
 
-def _schedule(row: sqlite3.Row | tuple[Any, ...]) -> ScheduleRow:
+def schedule_of(row: sqlite3.Row | tuple[Any, ...]) -> ScheduleRow:
+    """Make a schedule of a row that has the columns of `COLUMNS`."""
     values = dict(zip(_NAMES, row, strict=True))
     terms: dict[str, Any] = {name: values.pop(name) for name in _TERMS}
     terms["exclude"] = tuple(json.loads(terms["exclude"])) if terms["exclude"] != "[]" else ()
