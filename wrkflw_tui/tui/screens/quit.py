@@ -16,7 +16,8 @@ def ask_quit(runs: int) -> Confirm:
     """Make the question."""
     return Confirm(
         f"Quit? {count(runs, 'run')} {'is' if runs == 1 else 'are'} going.",
-        "Left to the background worker they go on without the app. Stopped, they wait and go on "
-        "with the next start; no finished step runs again.",
+        "Left to the background worker they go on without the app, and so do schedules, until "
+        "`wrkflw-tui worker --stop`. Stopped, they wait and go on with the next start; no finished "
+        "step runs again.",
         _ANSWERS,
     )
