@@ -96,6 +96,9 @@ class RunnerProcess:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             await log.flush()
+        if self._killing is not None:
+            # It looks for all that the run has started: the next attempt would be found, too.
+            await self._killing
         return code
 
     def _end_overdue(self, why: str) -> None:
